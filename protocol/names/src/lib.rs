@@ -1,0 +1,21 @@
+//! The vocabulary of the gateway: identifiers, times, reasons. No type here holds a phone number,
+//! and nothing here knows a protocol, a socket or a clock.
+
+mod edi;
+mod ids;
+mod octets;
+mod reason;
+mod service_number;
+mod states;
+mod time;
+
+pub use edi::{EdiVersion, EncryptedDeviceId};
+pub use ids::{
+    AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, MessageId, NameError, PlatformId, Pseudonym,
+    SubscriberKey, looks_like_a_number,
+};
+pub use octets::Octets;
+pub use reason::{Code, Reason};
+pub use service_number::{Extension, ServiceNumber};
+pub use states::{AccountKind, FinalState, Service};
+pub use time::{AsOf, Monotonic, TimeError, Timestamp, beijing_day};
