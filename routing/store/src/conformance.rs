@@ -1,0 +1,169 @@
+//! What every backend must do, told once. Backends call [`conformance`]; those that outlive the process also call
+//! [`reopening`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::batch::{Batch, MAX_KEY, MAX_VALUE};
+use crate::error::{Bound, StoreError};
+use crate::space::Space;
+use crate::store::{Budget, MAX_KEYS, Store};
+
+/// Everything that can be seen of a store without opening it again. `open` makes a fresh, empty store.
+pub(crate) fn conformance<S: Store>(open: impl Fn() -> S) {
+    an_empty_store_answers(&open());
+    puts_are_read_back(&open());
+    overwrites_and_deletions(&open());
+    spaces_do_not_meet(&open());
+    scans_are_ordered_and_paged(&open());
+    large_values(&open());
+    bounds(&open());
+    readers_see_whole_batches(&open());
+}
+
+fn an_empty_store_answers(store: &impl Store) {
+    assert_eq!(read(store, Space::Message, b"k"), None);
+    assert!(store.scan(Space::Message, None, 10).unwrap().entries.is_empty());
+    assert_eq!(store.usage().live_records, 0);
+    store.commit(&[]).unwrap();
+    store.commit(&[Batch::new()]).unwrap();
+    store.commit(&[deletion(Space::Meta, b"never there")]).unwrap();
+    assert_eq!(store.read(Space::Meta, &[]).unwrap(), []);
+    assert!(!store.maintain(Budget::default()).unwrap().more);
+}
+
+fn puts_are_read_back(store: &impl Store) {
+    store.commit(&[put(Space::Message, b"b", b"2"), put(Space::Message, b"a", b"")]).unwrap();
+    let values = store.read(Space::Message, &[b"a", b"x", b"b", b"a"]).unwrap();
+    let values: Vec<_> = values.iter().map(|value| value.as_deref()).collect();
+    assert_eq!(values, [Some(&b""[..]), None, Some(b"2"), Some(b"")]);
+    assert_eq!(store.usage().live_records, 2);
+}
+
+fn overwrites_and_deletions(store: &impl Store) {
+    let mut batch = Batch::new();
+    batch.put(Space::State, b"k", b"1").unwrap();
+    batch.put(Space::State, b"k", b"2").unwrap();
+    batch.delete(Space::State, b"gone").unwrap();
+    batch.put(Space::State, b"gone", b"back").unwrap();
+    batch.delete(Space::State, b"gone").unwrap();
+    store.commit(&[batch]).unwrap();
+    assert_eq!(read(store, Space::State, b"k").as_deref(), Some(&b"2"[..]));
+    assert_eq!(read(store, Space::State, b"gone"), None);
+    store.commit(&[put(Space::State, b"k", b"3"), deletion(Space::State, b"k")]).unwrap();
+    assert_eq!(read(store, Space::State, b"k"), None);
+    store.commit(&[put(Space::State, b"k", b"4")]).unwrap();
+    assert_eq!(read(store, Space::State, b"k").as_deref(), Some(&b"4"[..]));
+    assert_eq!(store.usage().live_records, 1);
+}
+
+fn spaces_do_not_meet(store: &impl Store) {
+    let mut batch = Batch::new();
+    for space in Space::ALL {
+        batch.put(space, b"k", &[space.tag()]).unwrap();
+    }
+    batch.delete(Space::Slot, b"k").unwrap();
+    store.commit(&[batch]).unwrap();
+    for space in Space::ALL {
+        let expected = if space == Space::Slot { None } else { Some(vec![space.tag()].into_boxed_slice()) };
+        assert_eq!(read(store, space, b"k"), expected);
+        let page = store.scan(space, None, 10).unwrap();
+        assert_eq!(page.entries.len(), usize::from(space != Space::Slot));
+        assert_eq!(page.next, None);
+    }
+}
+
+fn scans_are_ordered_and_paged(store: &impl Store) {
+    let mut keys: Vec<Vec<u8>> = (0..100_u8).map(|n| vec![n.wrapping_mul(37), n]).collect();
+    keys.extend([vec![0], vec![255; MAX_KEY], vec![255; MAX_KEY - 1]]);
+    for key in &keys {
+        store.commit(&[put(Space::Delivery, key, key)]).unwrap();
+    }
+    keys.sort();
+    for limit in [1, 7, 104, 105, usize::MAX] {
+        assert_eq!(scan_keys(store, Space::Delivery, limit), keys, "limit {limit}");
+    }
+    let page = store.scan(Space::Delivery, Some(&[0, 0]), 1).unwrap();
+    assert!(page.entries[0].key.as_ref() > &[0, 0][..]);
+    assert_eq!(page.next.as_deref(), Some(page.entries[0].key.as_ref()));
+    assert!(store.scan(Space::Delivery, Some(&[255; MAX_KEY]), 9).unwrap().entries.is_empty());
+    assert_eq!(store.scan(Space::Delivery, None, 0).unwrap().entries.len(), 1);
+}
+
+fn large_values(store: &impl Store) {
+    let value: Vec<u8> = (0..MAX_VALUE).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    for n in 0..10_u8 {
+        store.commit(&[put(Space::Message, &[n], &value)]).unwrap();
+    }
+    assert_eq!(read(store, Space::Message, &[3]).as_deref(), Some(&value[..]));
+    let page = store.scan(Space::Message, None, 100).unwrap();
+    assert_eq!(page.entries.len(), 8, "a page is bounded in octets");
+    assert_eq!(scan_keys(store, Space::Message, 100).len(), 10);
+}
+
+fn bounds(store: &impl Store) {
+    let keys = vec![&b"k"[..]; MAX_KEYS + 1];
+    assert_eq!(store.read(Space::Meta, &keys), Err(StoreError::Bounds(Bound::Keys)));
+    assert_eq!(store.read(Space::Meta, &keys[..MAX_KEYS]).unwrap().len(), MAX_KEYS);
+    let mut batch = Batch::new();
+    while batch.put(Space::Meta, b"k", &vec![0; MAX_VALUE]).is_ok() {}
+    assert_eq!(store.commit(&vec![batch; 5]), Err(StoreError::Bounds(Bound::Commit)));
+    assert_eq!(read(store, Space::Meta, b"k"), None);
+    assert_eq!(read(store, Space::Meta, &[b'k'; MAX_KEY + 1]), None);
+}
+
+/// Two keys always change together; no reader may see them differ, nor a step back.
+fn readers_see_whole_batches(store: &impl Store) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut last = None;
+                while !done.load(Ordering::Relaxed) {
+                    let pair = store.read(Space::State, &[b"a", b"b"]).unwrap();
+                    assert_eq!(pair[0], pair[1]);
+                    assert!(pair[0] >= last);
+                    last.clone_from(&pair[0]);
+                    let page = store.scan(Space::State, None, 10).unwrap();
+                    assert!(page.entries.iter().all(|entry| entry.value == page.entries[0].value));
+                }
+            });
+        }
+        for n in 0..200_u32 {
+            let mut batch = Batch::new();
+            batch.put(Space::State, b"a", &n.to_be_bytes()).unwrap();
+            batch.put(Space::State, b"b", &n.to_be_bytes()).unwrap();
+            store.commit(&[batch.clone(), batch]).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+pub(crate) fn put(space: Space, key: &[u8], value: &[u8]) -> Batch {
+    let mut batch = Batch::new();
+    batch.put(space, key, value).unwrap();
+    batch
+}
+
+pub(crate) fn deletion(space: Space, key: &[u8]) -> Batch {
+    let mut batch = Batch::new();
+    batch.delete(space, key).unwrap();
+    batch
+}
+
+pub(crate) fn read(store: &impl Store, space: Space, key: &[u8]) -> Option<Box<[u8]>> {
+    store.read(space, &[key]).unwrap().remove(0)
+}
+
+pub(crate) fn scan_keys(store: &impl Store, space: Space, limit: usize) -> Vec<Vec<u8>> {
+    let mut keys = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.scan(space, after.as_deref(), limit).unwrap();
+        assert!(page.entries.len() <= limit && page.damaged.is_empty());
+        keys.extend(page.entries.iter().map(|entry| entry.key.to_vec()));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return keys,
+        }
+    }
+}

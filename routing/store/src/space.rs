@@ -1,0 +1,80 @@
+//! The closed list of named spaces. A key means something only within its space.
+
+/// A named set of records; keys of different spaces never meet. The tags are on disk: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Space {
+    /// Accepted messages: sealed, written once, short-lived.
+    Message,
+    /// How far a message or call has come: small, overwritten a few times.
+    State,
+    /// Deliveries still owed to the north: receipts and events.
+    Delivery,
+    /// Replies from subscribers on their way north.
+    Reply,
+    /// Authorizations: long-lived.
+    Authorization,
+    /// Revoked authorizations.
+    Revocation,
+    /// Slots: which service number and extension stand for which authorization.
+    Slot,
+    /// The gateway's own marks: counters, cursors, versions.
+    Meta,
+}
+
+impl Space {
+    /// Every space, in the order of the tags.
+    pub const ALL: [Self; 8] = [
+        Self::Message,
+        Self::State,
+        Self::Delivery,
+        Self::Reply,
+        Self::Authorization,
+        Self::Revocation,
+        Self::Slot,
+        Self::Meta,
+    ];
+
+    /// The octet that stands for this space on disk, 1 to 8.
+    #[must_use]
+    pub const fn tag(self) -> u8 {
+        match self {
+            Self::Message => 1,
+            Self::State => 2,
+            Self::Delivery => 3,
+            Self::Reply => 4,
+            Self::Authorization => 5,
+            Self::Revocation => 6,
+            Self::Slot => 7,
+            Self::Meta => 8,
+        }
+    }
+
+    /// The space with this tag, `None` if there is none.
+    #[must_use]
+    pub const fn from_tag(tag: u8) -> Option<Self> {
+        Some(match tag {
+            1 => Self::Message,
+            2 => Self::State,
+            3 => Self::Delivery,
+            4 => Self::Reply,
+            5 => Self::Authorization,
+            6 => Self::Revocation,
+            7 => Self::Slot,
+            8 => Self::Meta,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Space;
+
+    #[test]
+    fn tags_go_there_and_back() {
+        for space in Space::ALL {
+            assert_eq!(Space::from_tag(space.tag()), Some(space));
+        }
+        assert_eq!((Space::from_tag(0), Space::from_tag(9)), (None, None));
+    }
+}
