@@ -1,1 +1,24 @@
-//! veilgate-config
+//! The configuration file: one TOML file becomes one [`Config`] of plain types. The only code that knows TOML;
+//! it knows no protocol and starts nothing. A mistake is one line naming file, line and key.
+
+mod changes;
+mod check;
+mod error;
+mod flow;
+mod load;
+mod north;
+mod parties;
+mod paths;
+mod root;
+mod south;
+mod text;
+mod words;
+
+pub use changes::{Changes, ListChanges};
+pub use error::ConfigError;
+pub use flow::{EdiKey, Flow, Identity, Journal, Ledger};
+pub use north::{North, NorthTls};
+pub use parties::{Account, Enterprise, Fingerprint, PasswordHash, Platform, PublicKey};
+pub use root::{Config, Log, MasterKey, NodeName, Ops};
+pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId, SystemType};
+pub use words::{AddressForm, Alphabet, BindMode, IdFormat, JournalEngine, LogFormat, LogLevel, Proof};

@@ -1,0 +1,149 @@
+//! What a reload changes, and what only a restart can.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use veilgate_names::{AccountId, ChannelId, EnterpriseId, PlatformId, ServiceNumber};
+
+use crate::root::Config;
+use crate::words::LogLevel;
+
+/// What differs between two configurations and can be taken over while traffic runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Platforms.
+    pub platforms: ListChanges<PlatformId>,
+    /// Enterprises.
+    pub enterprises: ListChanges<EnterpriseId>,
+    /// Accounts.
+    pub accounts: ListChanges<AccountId>,
+    /// Service numbers.
+    pub service_numbers: ListChanges<ServiceNumber>,
+    /// Channels.
+    pub channels: ListChanges<ChannelId>,
+    /// The new log level.
+    pub log_level: Option<LogLevel>,
+}
+
+impl Changes {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What differs in one list, by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListChanges<Id> {
+    /// Only in the new one.
+    pub added: Vec<Id>,
+    /// In both, with other content.
+    pub changed: Vec<Id>,
+    /// Only in the old one.
+    pub removed: Vec<Id>,
+}
+
+impl<Id> Default for ListChanges<Id> {
+    fn default() -> Self {
+        Self { added: Vec::new(), changed: Vec::new(), removed: Vec::new() }
+    }
+}
+
+/// Names each listed key that differs; the whole section, should it differ in none of them.
+macro_rules! restart {
+    ($names:ident, $old:ident, $new:ident; $($section:ident { $($field:ident),+ })+) => {$(
+        if $old.$section != $new.$section {
+            let before = $names.len();
+            $(if $old.$section.$field != $new.$section.$field {
+                $names.push(concat!(stringify!($section), ".", stringify!($field)).to_owned());
+            })+
+            if $names.len() == before {
+                $names.push(stringify!($section).to_owned());
+            }
+        }
+    )+};
+}
+
+impl Config {
+    /// Compares two configurations for a reload.
+    ///
+    /// # Errors
+    /// The names of the keys that differ and need a restart; then nothing is to be taken over.
+    pub fn reloadable_changes(old: &Self, new: &Self) -> Result<Changes, Vec<String>> {
+        let names = needing_restart(old, new);
+        if !names.is_empty() {
+            return Err(names);
+        }
+        Ok(Changes {
+            platforms: compare(&old.platforms, &new.platforms, |entry| entry.id.clone()),
+            enterprises: compare(&old.enterprises, &new.enterprises, |entry| entry.id.clone()),
+            accounts: compare(&old.accounts, &new.accounts, |entry| entry.system_id.clone()),
+            service_numbers: compare(&old.service_numbers, &new.service_numbers, |entry| entry.number),
+            channels: compare(&old.channels, &new.channels, |entry| entry.id.clone()),
+            log_level: (old.log.level != new.log.level).then_some(new.log.level),
+        })
+    }
+}
+
+fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
+    let mut names = Vec::new();
+    for (differs, name) in [
+        (old.data_dir != new.data_dir, "data_dir"),
+        (old.node != new.node, "node"),
+        (old.edi_keys != new.edi_keys, "edi_keys"),
+        (old.log.format != new.log.format, "log.format"),
+        (old.log.file != new.log.file, "log.file"),
+    ] {
+        if differs {
+            names.push(name.to_owned());
+        }
+    }
+    restart! { names, old, new;
+        master_key { file }
+        identity { history_floor }
+        north {
+            listen, allow_plaintext, max_connections, max_connections_per_ip, max_half_open, bind_timeout,
+            pdu_timeout, enquire_interval, enquire_misses, response_timeout, window_in, window_out, max_pdu,
+            write_stall, tls
+        }
+        flow {
+            max_live_messages, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold,
+            report_timeout, default_validity, max_validity, reply_grace
+        }
+        journal { engine, segment_bytes, group_max }
+        ledger { cdr_dir, audit_file, rotate_every, rotate_bytes, audit_key_file }
+        ops { listen, socket }
+    }
+    names.extend(rewidened(old, new));
+    names
+}
+
+/// Service numbers whose extensions got another width: what is allotted already could not be read any more.
+fn rewidened<'a>(old: &'a Config, new: &'a Config) -> impl Iterator<Item = String> + 'a {
+    let widths: HashMap<_, _> =
+        old.service_numbers.iter().map(|entry| (entry.number, entry.extension_digits)).collect();
+    new.service_numbers.iter().enumerate().filter_map(move |(index, entry)| {
+        let differs = widths.get(&entry.number).is_some_and(|width| *width != entry.extension_digits);
+        differs.then(|| format!("service_numbers[{index}].extension_digits"))
+    })
+}
+
+fn compare<'a, T: PartialEq, Id: Eq + Hash + Clone>(
+    old: &'a [T],
+    new: &'a [T],
+    id: fn(&'a T) -> Id,
+) -> ListChanges<Id> {
+    let before: HashMap<Id, &T> = old.iter().map(|entry| (id(entry), entry)).collect();
+    let after: HashSet<Id> = new.iter().map(id).collect();
+    let mut changes = ListChanges::default();
+    for entry in new {
+        match before.get(&id(entry)) {
+            None => changes.added.push(id(entry)),
+            Some(known) if **known != *entry => changes.changed.push(id(entry)),
+            Some(_) => {}
+        }
+    }
+    changes.removed = old.iter().map(id).filter(|id| !after.contains(id)).collect();
+    changes
+}

@@ -1,0 +1,143 @@
+//! `[identity]`, `[[edi_keys]]`, `[flow]`, `[journal]`, `[ledger]`: a message's way and what is kept of it.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use veilgate_names::{KeyId, Timestamp};
+
+use crate::text::{count, some_text, text, whole};
+use crate::words::JournalEngine;
+
+/// A key of encrypted device IDs, imported into the key ring at start.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdiKey {
+    /// The `kid` in the encrypted device IDs.
+    #[serde(deserialize_with = "text")]
+    pub kid: KeyId,
+    /// The file that holds the SM4 key, 32 hex digits. It may go away once imported.
+    pub key_file: PathBuf,
+    /// Whether the legacy form (`edi0`, CBC) is read with this key. Default false.
+    #[serde(default)]
+    pub allow_legacy: bool,
+}
+
+/// `[identity]`: the subscriber history.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// No date before this is resolved. Default: as far back as the history goes.
+    #[serde(deserialize_with = "some_text")]
+    pub history_floor: Option<Timestamp>,
+}
+
+/// `[flow]`: limits and times of a message's way.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Flow {
+    /// Messages without a final state, 1-100000000; beyond it submits get `queue_full`. Default 1000000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
+    pub max_live_messages: NonZeroU32,
+    /// Attempts to hand a message to an SMSC, 1-1000. Default 8.
+    #[serde(deserialize_with = "whole::<_, _, 1, 1000>")]
+    pub max_attempts: NonZeroU32,
+    /// The first pause after an SMSC throttled; it doubles. Default 200 ms.
+    #[serde(deserialize_with = "text")]
+    pub throttle_backoff_min: Duration,
+    /// The longest pause after an SMSC throttled. Default 10 s.
+    #[serde(deserialize_with = "text")]
+    pub throttle_backoff_max: Duration,
+    /// How long a receipt waits for the response to its submit. Default 10 s.
+    #[serde(deserialize_with = "text")]
+    pub early_receipt_hold: Duration,
+    /// How long a sent message waits for its receipt before it ends as UNKNOWN. Default 48 h.
+    #[serde(deserialize_with = "text")]
+    pub report_timeout: Duration,
+    /// The validity of a message that states none. Default 24 h.
+    #[serde(deserialize_with = "text")]
+    pub default_validity: Duration,
+    /// The longest validity granted. Default 168 h.
+    #[serde(deserialize_with = "text")]
+    pub max_validity: Duration,
+    /// How long after its authorization ended a reply still reaches the notary. Default 72 h.
+    #[serde(deserialize_with = "text")]
+    pub reply_grace: Duration,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        const HOUR: u64 = 3600;
+        Self {
+            max_live_messages: count::<1_000_000>(),
+            max_attempts: count::<8>(),
+            throttle_backoff_min: Duration::from_millis(200),
+            throttle_backoff_max: Duration::from_secs(10),
+            early_receipt_hold: Duration::from_secs(10),
+            report_timeout: Duration::from_secs(48 * HOUR),
+            default_validity: Duration::from_secs(24 * HOUR),
+            max_validity: Duration::from_secs(168 * HOUR),
+            reply_grace: Duration::from_secs(72 * HOUR),
+        }
+    }
+}
+
+/// `[journal]`: what makes an acknowledgement durable.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Journal {
+    /// The storage engine. Default `log`.
+    #[serde(deserialize_with = "text")]
+    pub engine: JournalEngine,
+    /// The size of one segment file, octets, 1 MiB-4 GiB. Default 64 MiB.
+    #[serde(deserialize_with = "whole::<_, _, 1_048_576, 4_294_967_296>")]
+    pub segment_bytes: NonZeroU64,
+    /// Records in one commit at most, 1-65536. Default 1024.
+    #[serde(deserialize_with = "whole::<_, _, 1, 65_536>")]
+    pub group_max: NonZeroU32,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            engine: JournalEngine::Log,
+            segment_bytes: octets::<{ 64 << 20 }>(),
+            group_max: count::<1024>(),
+        }
+    }
+}
+
+/// `[ledger]`: CDR and audit files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ledger {
+    /// The folder of the CDR files. Default `cdr` in the data folder.
+    pub cdr_dir: Option<PathBuf>,
+    /// The audit file. Default `audit.log` in the data folder.
+    pub audit_file: Option<PathBuf>,
+    /// The age at which a CDR file is closed. Default 1 h.
+    #[serde(deserialize_with = "text")]
+    pub rotate_every: Duration,
+    /// The size at which a CDR file is closed, octets, 1 MiB-16 GiB. Default 256 MiB.
+    #[serde(deserialize_with = "whole::<_, _, 1_048_576, 17_179_869_184>")]
+    pub rotate_bytes: NonZeroU64,
+    /// The SM2 key that signs audit checkpoints. Default `audit.key` in the data folder.
+    pub audit_key_file: Option<PathBuf>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            cdr_dir: None,
+            audit_file: None,
+            rotate_every: Duration::from_secs(3600),
+            rotate_bytes: octets::<{ 256 << 20 }>(),
+            audit_key_file: None,
+        }
+    }
+}
+
+fn octets<const VALUE: u64>() -> NonZeroU64 {
+    NonZeroU64::new(VALUE).unwrap_or(NonZeroU64::MIN)
+}

@@ -1,0 +1,117 @@
+//! The closed sets of words a key may take.
+
+use crate::text::FromText;
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident $expected:literal {
+        $($(#[$word_doc:meta])* $variant:ident = $word:literal,)+
+    })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$word_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// The word in the file.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl FromText for $name {
+            const EXPECTED: &'static str = $expected;
+            fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+words! {
+    /// Whether a platform's authorizations must carry its signature (interfaces.md section 2).
+    Proof "\"required\" or \"optional\"" {
+        /// Without a good signature nothing is registered.
+        Required = "required",
+        /// A signature is checked if there is one; for demonstrations and tests.
+        Optional = "optional",
+    }
+
+    /// What a bind to an SMSC carries.
+    BindMode "\"transceiver\", \"transmitter\" or \"receiver\"" {
+        /// Both directions.
+        Transceiver = "transceiver",
+        /// Messages to the SMSC.
+        Transmitter = "transmitter",
+        /// Receipts and replies from the SMSC.
+        Receiver = "receiver",
+    }
+
+    /// How an SMSC writes message ids in its response and in its receipts.
+    IdFormat "\"auto\", \"as-is\", \"decimal\", \"hex\", \"hex-then-decimal\" or \"decimal-then-hex\"" {
+        /// Tried as they are, then as numbers in either base.
+        Auto = "auto",
+        /// The same text in both.
+        AsIs = "as-is",
+        /// Decimal in both; leading zeros do not count.
+        Decimal = "decimal",
+        /// Hexadecimal in both; case and leading zeros do not count.
+        Hex = "hex",
+        /// Hexadecimal in the response, decimal in the receipt.
+        HexThenDecimal = "hex-then-decimal",
+        /// Decimal in the response, hexadecimal in the receipt.
+        DecimalThenHex = "decimal-then-hex",
+    }
+
+    /// What `data_coding` 0 means to an SMSC.
+    Alphabet "\"gsm7\" or \"latin1\"" {
+        /// The GSM 7-bit default alphabet, one octet a character.
+        Gsm7 = "gsm7",
+        /// ISO 8859-1.
+        Latin1 = "latin1",
+    }
+
+    /// How subscriber numbers are written for an SMSC.
+    AddressForm "\"international\" or \"national\"" {
+        /// Country code first, without `+` (ton 1, npi 1).
+        International = "international",
+        /// Without country code (ton 2, npi 1).
+        National = "national",
+    }
+
+    /// The storage engine behind the journal.
+    JournalEngine "\"log\", \"sled\" or \"memory\"" {
+        /// Segment files with group commits; durable.
+        Log = "log",
+        /// The sled database; only for what may be lost.
+        Sled = "sled",
+        /// Nothing on disk; for tests.
+        Memory = "memory",
+    }
+
+    /// The least important lines that are logged.
+    LogLevel "\"error\", \"warn\", \"info\" or \"debug\"" {
+        /// Something failed.
+        Error = "error",
+        /// Something needs a look.
+        Warn = "warn",
+        /// Starts, stops, binds.
+        Info = "info",
+        /// Details for a search.
+        Debug = "debug",
+    }
+
+    /// How a log line is written.
+    LogFormat "\"json\" or \"text\"" {
+        /// One JSON object a line.
+        Json = "json",
+        /// For reading at a terminal.
+        Text = "text",
+    }
+}
