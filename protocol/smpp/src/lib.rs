@@ -1,1 +1,3 @@
 //! veilgate-smpp
+
+pub mod text;
