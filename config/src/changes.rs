@@ -147,3 +147,6 @@ fn compare<'a, T: PartialEq, Id: Eq + Hash + Clone>(
     changes.removed = old.iter().map(id).filter(|id| !after.contains(id)).collect();
     changes
 }
+
+#[cfg(test)]
+mod tests;

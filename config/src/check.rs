@@ -214,3 +214,6 @@ fn flow(config: &Config) -> Checked {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,3 +88,6 @@ fn line_of(text: &str, offset: usize) -> usize {
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests;
