@@ -3,6 +3,7 @@
 
 pub mod codec;
 pub mod pdu;
+pub mod session;
 pub mod side;
 
 pub mod text;
