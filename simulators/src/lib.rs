@@ -1,1 +1,13 @@
-//! veilgate-simulators
+//! Peers of the gateway to test it with: SMSC, ESME, load generator, fast sink and feed generator. They
+//! know SMPP and files, nothing of the gateway's inside; a number is plain text here, as it is to any SMSC.
+
+pub mod clock;
+pub mod esme;
+pub mod message;
+pub mod output;
+pub mod random;
+pub mod receipt;
+pub mod smsc;
+pub mod text;
+pub mod tls;
+pub mod wire;
