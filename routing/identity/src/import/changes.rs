@@ -1,0 +1,51 @@
+//! Changes on top of a vault: the last word on each row wins, then both are merged.
+
+use std::io::Read;
+
+use rustc_hash::FxHashMap;
+
+use super::builder::Builder;
+use super::rows::Feed;
+use super::{FeedFile, ImportError};
+use crate::device::DeviceIndex;
+use crate::keys::KeyRing;
+use crate::vault::{Binding, NumberRef, TenureRow, Vault};
+
+/// What a binding is known by: device, number, beginning.
+type BindingName = (DeviceIndex, NumberRef, u32);
+/// What a tenure row is known by: number, beginning.
+type TenureName = (NumberRef, u32);
+
+pub(super) fn apply(base: &Vault, changes: impl Read, keys: &KeyRing) -> Result<Vault, ImportError> {
+    let mut builder = Builder::on_top_of(base, keys);
+    let (mut feed, op, at) = Feed::open_changes(changes)?;
+    let mut bindings: FxHashMap<BindingName, Option<Binding>> = FxHashMap::default();
+    let mut tenures: FxHashMap<TenureName, Option<TenureRow>> = FxHashMap::default();
+    while feed.next_row(7)? {
+        let put = !feed.word(op, super::rows::OP, [b"put", b"del"])?;
+        match feed.file() {
+            FeedFile::Bindings => {
+                let row = feed.binding(at, &mut builder)?;
+                bindings.insert(binding_name(&row), put.then_some(row));
+            }
+            FeedFile::Tenures => {
+                let row = feed.tenure(at, &mut builder)?;
+                tenures.insert(tenure_name(&row), put.then_some(row));
+            }
+        }
+    }
+    let (old_bindings, old_tenures, _) = base.rows();
+    let kept = old_bindings.iter().filter(|row| !bindings.contains_key(&binding_name(row))).copied();
+    builder.bindings = kept.chain(bindings.values().flatten().copied()).collect();
+    let kept = old_tenures.iter().filter(|row| !tenures.contains_key(&tenure_name(row))).copied();
+    builder.tenures = kept.chain(tenures.values().flatten().copied()).collect();
+    Ok(builder.finish())
+}
+
+fn binding_name(row: &Binding) -> BindingName {
+    (row.device, row.number(), row.interval.from)
+}
+
+fn tenure_name(row: &TenureRow) -> TenureName {
+    (row.number, row.interval.from)
+}

@@ -1,0 +1,170 @@
+//! Finds one number in a text, however it is spelled, and strikes it out.
+
+use std::ops::Range;
+
+use crate::subscriber::Msisdn;
+
+/// What stands in place of a number.
+const MASK: &str = "***";
+/// The most separators between two digits of one number.
+const SEPARATORS: usize = 3;
+
+/// A digit of the text and where it stands.
+struct Mark {
+    digit: u8,
+    at: Range<usize>,
+}
+
+pub(crate) fn mask(number: &Msisdn, text: &mut String) -> bool {
+    let digits = number.digits();
+    let whole = digits.as_bytes();
+    let own = whole.strip_prefix(b"86").unwrap_or(whole);
+    let mut found = Vec::new();
+    for run in runs(text) {
+        occurrences(&run, own, &mut found);
+    }
+    for range in found.iter().rev() {
+        let range = with_plus(text, range.clone());
+        text.replace_range(range, MASK);
+    }
+    !found.is_empty()
+}
+
+/// Digits that follow each other with at most a few separators between.
+fn runs(text: &str) -> Vec<Vec<Mark>> {
+    let mut runs = Vec::new();
+    let mut run = Vec::new();
+    let mut separators = 0;
+    for (start, c) in text.char_indices() {
+        if let Some(digit) = digit(c) {
+            run.push(Mark { digit, at: start..start + c.len_utf8() });
+            separators = 0;
+        } else if is_separator(c) && separators < SEPARATORS {
+            separators += 1;
+        } else if !run.is_empty() {
+            runs.push(std::mem::take(&mut run));
+        }
+    }
+    runs.push(run);
+    runs
+}
+
+/// Where `own` stands in a run, with a country code before it.
+fn occurrences(run: &[Mark], own: &[u8], found: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(candidate) = run.get(from..from + own.len()) {
+        if !candidate.iter().map(|mark| mark.digit).eq(own.iter().copied()) {
+            from += 1;
+            continue;
+        }
+        let before = run.get(..from).unwrap_or_default();
+        let code = [&b"0086"[..], b"86", b"0"].into_iter().find(|code| ends_with(before, code));
+        let first = from - code.map_or(0, <[u8]>::len);
+        if let (Some(first), Some(last)) = (run.get(first), candidate.last()) {
+            found.push(first.at.start..last.at.end);
+        }
+        from += own.len();
+    }
+}
+
+fn ends_with(marks: &[Mark], code: &[u8]) -> bool {
+    marks.len() >= code.len()
+        && marks.iter().rev().map(|mark| mark.digit).zip(code.iter().rev()).all(|(a, b)| a == *b)
+}
+
+/// Takes in a plus sign, and separators or a bracket between it and the digits.
+fn with_plus(text: &str, range: Range<usize>) -> Range<usize> {
+    let before = text.get(..range.start).unwrap_or_default();
+    let trimmed = before.trim_end_matches(is_separator);
+    match trimmed.chars().next_back() {
+        Some(plus @ ('+' | '\u{ff0b}')) => trimmed.len() - plus.len_utf8()..range.end,
+        _ => range,
+    }
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '-' | '_' | '.' | ',' | '/' | '(' | ')' | '*' | '~' | ':' | '|')
+        || matches!(
+            c,
+            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{00b7}' | '\u{3001}' | '\u{3002}' | '\u{30fb}'
+        )
+        || matches!(
+            c,
+            '\u{ff08}' | '\u{ff09}' | '\u{ff0c}' | '\u{ff0d}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff3f}'
+        )
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{00ad}')
+}
+
+/// The ASCII digit a character stands for: ASCII, full-width, circled, and Chinese numerals in all three ways of writing.
+fn digit(c: char) -> Option<u8> {
+    let value = match c {
+        '0'..='9' => u32::from(c) - u32::from('0'),
+        '\u{ff10}'..='\u{ff19}' => u32::from(c) - 0xff10,
+        '\u{2460}'..='\u{2468}' => u32::from(c) - 0x245f,
+        '〇' | '零' | '○' | 'Ｏ' => 0,
+        '一' | '壹' | '幺' => 1,
+        '二' | '贰' | '貳' | '两' => 2,
+        '三' | '叁' | '參' => 3,
+        '四' | '肆' => 4,
+        '五' | '伍' => 5,
+        '六' | '陆' | '陸' => 6,
+        '七' | '柒' | '拐' => 7,
+        '八' | '捌' => 8,
+        '九' | '玖' | '勾' => 9,
+        _ => return None,
+    };
+    u8::try_from(value).ok().map(|value| b'0' + value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(text: &str) -> String {
+        let mut text = text.to_owned();
+        let before = text.clone();
+        let changed = mask(&Msisdn::parse(b"19900001234").unwrap(), &mut text);
+        assert_eq!(changed, text != before);
+        text
+    }
+
+    #[test]
+    fn every_spelling_is_struck_out() {
+        for spelling in [
+            "19900001234",
+            "8619900001234",
+            "+8619900001234",
+            "+86 199 0000 1234",
+            "(+86)199-0000-1234",
+            "0086-199-0000-1234",
+            "019900001234",
+            "１９９００００１２３４",
+            "＋８６１９９００００１２３４",
+            "一九九零零零零一二三四",
+            "幺九九〇〇〇〇幺二三四",
+            "壹玖玖零零零零壹贰叁肆",
+            "1.9.9.0.0.0.0.1.2.3.4",
+            "199\u{200b}0000\u{200b}1234",
+            "一九九0000１２３４",
+        ] {
+            let out = masked(&format!("我的号码是{spelling}请回电"));
+            assert!(out.starts_with("我的号码是") && out.ends_with("***请回电"), "{spelling}: {out}");
+            assert!(!out.contains("1234") && !out.contains("二三四"), "{spelling}: {out}");
+        }
+    }
+
+    #[test]
+    fn it_is_found_twice_and_inside_longer_digits() {
+        assert_eq!(masked("19900001234,19900001234"), "***,***");
+        assert_eq!(masked("77199000012345"), "77***5");
+    }
+
+    #[test]
+    fn other_text_stays() {
+        for text in ["", "19900001235", "call 1990000", "退订", "1990000a1234", "R", "199----0000----1234"]
+        {
+            assert_eq!(masked(text), text);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What a map entry holds: nearly always one thing, so that one costs no allocation.
+
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+use veilgate_names::AuthorizationId;
+
+/// An authorization's digits, of one subscriber behind one number.
+pub(super) struct Slot {
+    pub(super) extension: u32,
+    pub(super) authorization: AuthorizationId,
+}
+
+pub(super) enum OneOrMore<T> {
+    One(T),
+    #[expect(clippy::box_collection, reason = "keeps the common case of one as small as it can be")]
+    More(Box<Vec<T>>),
+}
+
+impl<T> OneOrMore<T> {
+    pub(super) fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::More(more) => more,
+        }
+    }
+
+    pub(super) fn push_into<K: Hash + Eq>(map: &mut FxHashMap<K, Self>, key: K, value: T) {
+        match map.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(Self::One(value));
+            }
+            Entry::Occupied(entry) => {
+                let (key, held) = entry.remove_entry();
+                let mut more = match held {
+                    Self::One(one) => Box::new(vec![one]),
+                    Self::More(more) => more,
+                };
+                more.push(value);
+                map.insert(key, Self::More(more));
+            }
+        }
+    }
+
+    /// Takes out the first that fits, and the entry when nothing is left in it.
+    pub(super) fn remove_from<K: Hash + Eq>(
+        map: &mut FxHashMap<K, Self>,
+        key: &K,
+        fits: impl Fn(&T) -> bool,
+    ) -> Option<T> {
+        let held = map.get_mut(key)?;
+        let at = held.as_slice().iter().position(fits)?;
+        match held {
+            Self::More(more) if more.len() > 1 => Some(more.swap_remove(at)),
+            _ => match map.remove(key)? {
+                Self::One(one) => Some(one),
+                Self::More(mut more) => more.pop(),
+            },
+        }
+    }
+}
