@@ -1,1 +1,3 @@
 //! The IO shell.
+
+pub mod telemetry;
