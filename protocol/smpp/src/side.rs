@@ -39,6 +39,20 @@ impl Side for South {
 }
 
 /// A phone number as an SMSC wrote it. There is no comparison, no copy of digits and no encoder for it.
+///
+/// Its fields are private:
+/// ```compile_fail,E0616
+/// fn leak(number: veilgate_smpp::side::SouthNumber<'_>) -> usize {
+///     number.digits.len()
+/// }
+/// ```
+/// and a PDU that holds one cannot be encoded again, for whatever peer:
+/// ```compile_fail,E0599
+/// use veilgate_smpp::{pdu::DeliverSm, side::South};
+/// fn leak(deliver: DeliverSm<'_, South>, out: &mut bytes::BytesMut) {
+///     deliver.encode(1, out);
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct SouthNumber<'a> {
     ton: u8,

@@ -12,6 +12,11 @@ use crate::codec::{
 };
 
 /// Where an SMSC is to send a message. Write-only: there is no getter, comparison or copy.
+/// ```compile_fail,E0616
+/// fn leak(address: &veilgate_smpp::pdu::SmscAddress) -> u8 {
+///     address.digits[0]
+/// }
+/// ```
 pub struct SmscAddress {
     ton: u8,
     npi: u8,
@@ -20,7 +25,7 @@ pub struct SmscAddress {
 }
 
 impl SmscAddress {
-    /// Takes type of number, numbering plan and 1-20 octets without NUL.
+    /// Takes type of number, numbering plan and at most 20 octets without NUL.
     ///
     /// # Errors
     /// [`FieldError::TooLong`] beyond 20 octets, [`FieldError::Nul`] for a NUL inside.
