@@ -122,9 +122,10 @@ fn what_does_not_decrypt_is_one_reason() {
     let other_kid = EncryptedDeviceId::parse(&good.as_str().replace(".k1.", ".k9.")).unwrap();
     let wrong_kid = EncryptedDeviceId::parse(&good.as_str().replace(".k1.", ".k0.")).unwrap();
     let short = EncryptedDeviceId::parse("edi1.k1.AAAA").unwrap();
-    let mut flipped = good.as_str().to_owned().into_bytes();
-    flipped[30] ^= 1;
-    let flipped = EncryptedDeviceId::parse(std::str::from_utf8(&flipped).unwrap()).unwrap();
+    let (kept, last) = good.as_str().split_at(good.as_str().len() - 8);
+    let flipped =
+        EncryptedDeviceId::parse(&format!("{kept}{}", last.to_ascii_uppercase().replace('A', "b"))).unwrap();
+    assert_ne!(flipped, good);
     let not_devices = ["imei:123", "mac:0011", "cuid:", "", "imsi:46000520579641"].map(edi);
     for bad in [other_kid, wrong_kid, short, flipped].into_iter().chain(not_devices) {
         assert_eq!(ask(&identity, &[bad]), Err(Reason::DecryptFail));
