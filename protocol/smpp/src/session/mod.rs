@@ -10,7 +10,7 @@
 //!                        Closed        BoundTransmitter/Receiver/Transceiver  Closed  Bound...
 //!
 //!  Bound... --unbind()--> Draining --all answered--> (unbind) Unbinding --unbind_resp--> Closed
-//!  Bound... --peer's unbind--> Unbinding --all answered--> (unbind_resp) Closed
+//!  Bound... --peer's unbind--> PeerUnbinding --all answered--> (unbind_resp) Closed
 //!  any --bad length, timeout, silence, disconnect()--> Closed
 //! ```
 
@@ -23,6 +23,8 @@ mod settings;
 mod state;
 mod window;
 
+#[cfg(test)]
+mod tests;
 
 pub use event::{CloseReason, Event, Ignored, Received, SendError};
 pub use machine::Session;

@@ -4,7 +4,7 @@ use veilgate_names::Monotonic;
 
 use super::event::{CloseReason, Event, Ignored, Received};
 use super::machine::Session;
-use super::state::{End, Phase, State, Verdict, verdict};
+use super::state::{End, Phase, Verdict, verdict};
 use super::window::Matched;
 use crate::codec::{CommandId, Frame, FrameError, Status, split};
 use crate::pdu::{EnquireLinkResp, GenericNack, Pdu};
@@ -127,7 +127,7 @@ impl<S: Role> Session<S> {
     }
 
     fn peer_unbinds<'e>(&mut self, sequence: u32, now: Monotonic) -> Option<Event<'e, S>> {
-        if self.state() == State::Unbinding {
+        if matches!(self.phase, Phase::Unbinding { .. } | Phase::PeerUnbinding { .. }) {
             // Both unbind at once, or the peer asks again: nothing is left to wait for.
             self.refuse(CommandId::UNBIND, Status::OK, sequence);
             return None;

@@ -23,8 +23,10 @@ pub enum State {
     BoundTransceiver,
     /// We are about to unbind: open requests are still answered.
     Draining,
-    /// `unbind` was sent or received.
+    /// `unbind` was sent.
     Unbinding,
+    /// `unbind` was received: open requests are still answered.
+    PeerUnbinding,
     /// Over.
     Closed,
 }
@@ -52,7 +54,8 @@ impl Phase {
             Self::Bound(BindMode::Receiver) => State::BoundReceiver,
             Self::Bound(BindMode::Transceiver) => State::BoundTransceiver,
             Self::Draining { .. } => State::Draining,
-            Self::Unbinding { .. } | Self::PeerUnbinding { .. } => State::Unbinding,
+            Self::Unbinding { .. } => State::Unbinding,
+            Self::PeerUnbinding { .. } => State::PeerUnbinding,
             Self::Closed(_) => State::Closed,
         }
     }
@@ -122,7 +125,8 @@ fn server(state: State, id: CommandId) -> Verdict {
         | CommandId::CANCEL_SM
         | CommandId::REPLACE_SM => match state {
             State::BoundTransmitter | State::BoundTransceiver => Verdict::Open,
-            State::Draining => Verdict::Refuse(Status::RMSGQFUL),
+            // It may have been sent before our unbind arrived: the client is to try again elsewhere.
+            State::Draining | State::Unbinding => Verdict::Refuse(Status::RMSGQFUL),
             _ => Verdict::Refuse(Status::RINVBNDSTS),
         },
         CommandId::OUTBIND | CommandId::ALERT_NOTIFICATION => Verdict::Ignore,
@@ -134,8 +138,11 @@ fn client(state: State, id: CommandId) -> Verdict {
     match (id, state) {
         (CommandId::DELIVER_SM | CommandId::DATA_SM, state) => match state {
             State::BoundReceiver | State::BoundTransceiver => Verdict::Open,
-            State::Draining => Verdict::Refuse(Status::RX_T_APPN),
-            _ => Verdict::Refuse(Status::RINVBNDSTS),
+            State::ExpectBind | State::Outbound | State::BoundTransmitter => {
+                Verdict::Refuse(Status::RINVBNDSTS)
+            }
+            // It crossed our bind or unbind: a receipt must not be lost for that.
+            _ => Verdict::Refuse(Status::RX_T_APPN),
         },
         (CommandId::ALERT_NOTIFICATION, State::BoundReceiver | State::BoundTransceiver)
         | (CommandId::OUTBIND, State::ExpectBind) => Verdict::Tell,

@@ -1,0 +1,7 @@
+//! One end against hand-made PDUs, and both ends joined in memory under virtual time.
+
+mod cases;
+mod closing;
+mod joined;
+mod peer;
+mod table;
