@@ -1,3 +1,4 @@
 //! The IO shell.
 
+pub mod admin;
 pub mod telemetry;

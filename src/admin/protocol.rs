@@ -1,0 +1,326 @@
+//! The ops protocol: one JSON object a line each way, the requests at most 64 KiB.
+//!
+//! ```json
+//! {"command":"revoke","authorization_ids":["au-1"],"actor":"zhang"}
+//! {"result":"revoked","revoked":1,"unknown":0,"stopped":0}
+//! ```
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use veilgate_names::{AuthorizationId, ChannelId};
+
+use crate::telemetry::words::OpsCommand;
+
+/// The longest request line, octets, its end included.
+pub const MAX_REQUEST: usize = 64 * 1024;
+
+/// The longest response line, octets, its end included.
+pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
+
+/// What staff can ask of a running gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Revoke authorizations; in force before the response.
+    Revoke {
+        /// Which.
+        #[serde(serialize_with = "write_all", deserialize_with = "read_all")]
+        authorization_ids: Vec<AuthorizationId>,
+    },
+    /// Register authorizations, each by itself. Exactly one of the two is set.
+    AuthorizationsImport {
+        /// A file of JSON lines that the gateway can read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        /// The JSON lines themselves.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lines: Vec<String>,
+    },
+    /// Take over a subscriber feed, all or nothing. At least one is set.
+    IdentityImport {
+        /// The CSV of bindings, a file that the gateway can read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bindings: Option<PathBuf>,
+        /// The CSV of tenures, a file that the gateway can read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenures: Option<PathBuf>,
+    },
+    /// Tell the state.
+    Status {},
+    /// Read the configuration file again.
+    Reload {},
+    /// Take nothing new, finish, stop. Answered at once.
+    Drain {},
+    /// Use a channel again.
+    ChannelEnable {
+        /// Which.
+        #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
+        channel: ChannelId,
+    },
+    /// Stop using a channel.
+    ChannelDisable {
+        /// Which.
+        #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
+        channel: ChannelId,
+    },
+}
+
+impl Request {
+    /// Which command it is.
+    #[must_use]
+    pub fn command(&self) -> OpsCommand {
+        match self {
+            Self::Revoke { .. } => OpsCommand::Revoke,
+            Self::AuthorizationsImport { .. } => OpsCommand::AuthorizationsImport,
+            Self::IdentityImport { .. } => OpsCommand::IdentityImport,
+            Self::Status {} => OpsCommand::Status,
+            Self::Reload {} => OpsCommand::Reload,
+            Self::Drain {} => OpsCommand::Drain,
+            Self::ChannelEnable { .. } => OpsCommand::ChannelEnable,
+            Self::ChannelDisable { .. } => OpsCommand::ChannelDisable,
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        match self {
+            Self::AuthorizationsImport { path, lines } => path.is_some() == lines.is_empty(),
+            Self::IdentityImport { bindings, tenures } => bindings.is_some() || tenures.is_some(),
+            _ => true,
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The user id of the asking process, as the kernel tells it.
+    pub uid: Option<u32>,
+    /// The name given in the request; only a note.
+    pub name: Option<ActorName>,
+}
+
+/// A name of staff: 1-64 printable ASCII characters without quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActorName(String);
+
+impl ActorName {
+    /// Checks length and alphabet.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |b: u8| (b.is_ascii_graphic() && b != b'"' && b != b'\\') || b == b' ';
+        ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A request and the name of who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// What is asked.
+    pub request: Request,
+    /// Who says to ask.
+    pub actor: Option<ActorName>,
+}
+
+impl Call {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the response.
+    pub fn parse(line: &[u8]) -> Result<Self, Refusal> {
+        let mut value: Value = serde_json::from_slice(line).map_err(|_| Refusal::new("not JSON"))?;
+        let actor = match value.as_object_mut().and_then(|object| object.remove("actor")) {
+            None => None,
+            Some(name) => {
+                let name = name.as_str().and_then(ActorName::parse);
+                Some(name.ok_or(Refusal::new("actor: expected 1-64 printable ASCII characters"))?)
+            }
+        };
+        let request: Request =
+            serde_json::from_value(value).map_err(|error| Refusal::new(describe(&error.to_string())))?;
+        if request.is_complete() {
+            Ok(Self { request, actor })
+        } else {
+            Err(Refusal::new("nothing to import"))
+        }
+    }
+
+    /// Writes one line, its end included.
+    ///
+    /// # Errors
+    /// If it is longer than [`MAX_REQUEST`].
+    pub fn to_line(&self) -> Result<Vec<u8>, Refusal> {
+        let mut value = serde_json::to_value(&self.request).map_err(|_| Refusal::new("not writable"))?;
+        if let (Some(object), Some(actor)) = (value.as_object_mut(), &self.actor) {
+            object.insert("actor".to_owned(), actor.as_str().into());
+        }
+        let line = format!("{value}\n").into_bytes();
+        if line.len() > MAX_REQUEST { Err(Refusal::new("request longer than 64 KiB")) } else { Ok(line) }
+    }
+}
+
+/// What the gateway answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Response {
+    /// Authorizations are revoked.
+    Revoked {
+        /// How many.
+        revoked: u64,
+        /// How many of those named were not registered.
+        unknown: u64,
+        /// Messages stopped by it.
+        stopped: u64,
+    },
+    /// An import is done.
+    Imported {
+        /// Bindings or authorizations put.
+        put: u64,
+        /// Tenures put.
+        tenures: u64,
+        /// Lines refused one by one: the line's number from 1, and why.
+        refused: Vec<(u64, String)>,
+    },
+    /// The state.
+    Status(Status),
+    /// A new configuration is in force.
+    Reloaded {
+        /// Accounts added, changed or removed.
+        accounts: usize,
+        /// Channels added, changed or removed.
+        channels: usize,
+        /// Platforms, enterprises and service numbers added, changed or removed.
+        others: usize,
+    },
+    /// The gateway drains.
+    Draining,
+    /// A channel is switched.
+    Switched {
+        /// Whether it is used from now on.
+        enabled: bool,
+    },
+    /// Nothing was done.
+    Refused(Refusal),
+}
+
+impl Response {
+    /// A refusal, in words without any value from the request.
+    #[must_use]
+    pub fn refused(error: &str) -> Self {
+        Self::Refused(Refusal::new(error))
+    }
+
+    /// One line, its end included.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        let line = serde_json::to_string(self).ok().filter(|line| line.len() < MAX_RESPONSE);
+        let mut line = line.unwrap_or_else(|| r#"{"result":"refused","error":"answer too long"}"#.to_owned());
+        line.push('\n');
+        line.into_bytes()
+    }
+}
+
+/// Why nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{error}")]
+pub struct Refusal {
+    /// In words.
+    pub error: String,
+}
+
+impl Refusal {
+    fn new(error: &str) -> Self {
+        Self { error: error.to_owned() }
+    }
+}
+
+/// The state of the gateway.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its version.
+    pub version: String,
+    /// Since its start, milliseconds.
+    pub uptime_ms: u64,
+    /// Whether it drains.
+    pub draining: bool,
+    /// Messages without a final state.
+    pub live_messages: u64,
+    /// Messages not handed to an SMSC yet.
+    pub queued_messages: u64,
+    /// Authorizations registered.
+    pub authorizations: u64,
+    /// The accounts.
+    pub accounts: Vec<AccountStatus>,
+    /// The channels.
+    pub channels: Vec<ChannelStatus>,
+}
+
+/// The state of one account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountStatus {
+    /// Its name.
+    pub account: String,
+    /// Binds that stand.
+    pub binds: u32,
+    /// Receipts and replies waiting for it.
+    pub pending_deliveries: u64,
+}
+
+/// The state of one channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelStatus {
+    /// Its name.
+    pub channel: String,
+    /// Whether it is used.
+    pub enabled: bool,
+    /// Binds that stand.
+    pub binds: u32,
+    /// Binds that should.
+    pub binds_wanted: u32,
+    /// Messages waiting for it.
+    pub queued: u64,
+    /// Submits without a response.
+    pub unanswered: u64,
+}
+
+/// What is wrong with a request, without what stood in it.
+fn describe(message: &str) -> &'static str {
+    if message.starts_with("unknown variant") || message.contains("field `command`") {
+        "no such command"
+    } else if message.starts_with("missing field") {
+        "a field is missing"
+    } else if message.starts_with("unknown field") {
+        "a field is unknown"
+    } else {
+        "a field has a wrong value"
+    }
+}
+
+fn write_one<T: Display, S: Serializer>(id: &T, into: S) -> Result<S::Ok, S::Error> {
+    into.collect_str(id)
+}
+
+fn write_all<T: Display, S: Serializer>(ids: &[T], into: S) -> Result<S::Ok, S::Error> {
+    into.collect_seq(ids.iter().map(ToString::to_string))
+}
+
+fn read_one<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    String::deserialize(from)?.parse().map_err(Error::custom)
+}
+
+fn read_all<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    Vec::<String>::deserialize(from)?.iter().map(|id| id.parse().map_err(Error::custom)).collect()
+}
+
+#[cfg(test)]
+mod tests;

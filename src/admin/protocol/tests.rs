@@ -1,0 +1,109 @@
+use std::path::PathBuf;
+
+use veilgate_names::{AuthorizationId, ChannelId};
+
+use super::{ActorName, Call, ChannelStatus, MAX_REQUEST, MAX_RESPONSE, Refusal, Request, Response, Status};
+
+fn every_request() -> Vec<(Request, &'static str)> {
+    let id = AuthorizationId::parse("au-1").unwrap();
+    let channel = ChannelId::parse("smsc-1").unwrap();
+    let path = Some(PathBuf::from("/feed/a.csv"));
+    vec![
+        (
+            Request::Revoke { authorization_ids: vec![id] },
+            r#"{"authorization_ids":["au-1"],"command":"revoke"}"#,
+        ),
+        (
+            Request::AuthorizationsImport { path: path.clone(), lines: Vec::new() },
+            r#"{"command":"authorizations-import","path":"/feed/a.csv"}"#,
+        ),
+        (
+            Request::AuthorizationsImport { path: None, lines: vec!["{}".to_owned()] },
+            r#"{"command":"authorizations-import","lines":["{}"]}"#,
+        ),
+        (
+            Request::IdentityImport { bindings: path, tenures: None },
+            r#"{"bindings":"/feed/a.csv","command":"identity-import"}"#,
+        ),
+        (Request::Status {}, r#"{"command":"status"}"#),
+        (Request::Reload {}, r#"{"command":"reload"}"#),
+        (Request::Drain {}, r#"{"command":"drain"}"#),
+        (
+            Request::ChannelEnable { channel: channel.clone() },
+            r#"{"channel":"smsc-1","command":"channel-enable"}"#,
+        ),
+        (Request::ChannelDisable { channel }, r#"{"channel":"smsc-1","command":"channel-disable"}"#),
+    ]
+}
+
+#[test]
+fn every_request_is_one_line_and_reads_back() {
+    for (request, text) in every_request() {
+        let call = Call { request, actor: None };
+        let line = call.to_line().unwrap();
+        assert_eq!(String::from_utf8(line.clone()).unwrap().trim_end(), text);
+        assert_eq!(Call::parse(&line), Ok(call));
+    }
+}
+
+#[test]
+fn the_actor_stands_beside_the_command() {
+    let line = br#"{"command":"status","actor":"zhang wei"}"#;
+    let call = Call::parse(line).unwrap();
+    assert_eq!(call.actor, ActorName::parse("zhang wei"));
+    assert_eq!(Call::parse(&call.to_line().unwrap()), Ok(call));
+}
+
+#[test]
+fn what_is_no_request_is_refused_without_repeating_it() {
+    for (line, error) in [
+        ("", "not JSON"),
+        ("[1", "not JSON"),
+        ("[]", "no such command"),
+        ("{}", "no such command"),
+        (r#"{"command":"+8613800138000"}"#, "no such command"),
+        (r#"{"command":"status","+8613800138000":1}"#, "a field is unknown"),
+        (r#"{"command":"revoke"}"#, "a field is missing"),
+        (r#"{"command":"revoke","authorization_ids":["+86 138"]}"#, "a field has a wrong value"),
+        (r#"{"command":"revoke","authorization_ids":13800138000}"#, "a field has a wrong value"),
+        (r#"{"command":"authorizations-import"}"#, "nothing to import"),
+        (r#"{"command":"authorizations-import","path":"a","lines":["b"]}"#, "nothing to import"),
+        (r#"{"command":"identity-import"}"#, "nothing to import"),
+        (r#"{"command":"status","actor":7}"#, "actor: expected 1-64 printable ASCII characters"),
+        (r#"{"command":"status","actor":""}"#, "actor: expected 1-64 printable ASCII characters"),
+    ] {
+        assert_eq!(Call::parse(line.as_bytes()), Err(Refusal::new(error)), "{line}");
+    }
+}
+
+#[test]
+fn a_request_too_long_is_not_written() {
+    let lines = vec!["x".repeat(MAX_REQUEST)];
+    let call = Call { request: Request::AuthorizationsImport { path: None, lines }, actor: None };
+    assert!(call.to_line().is_err());
+}
+
+#[test]
+fn responses_are_one_line_and_read_back() {
+    let channel = ChannelStatus { channel: "smsc-1".to_owned(), enabled: true, ..ChannelStatus::default() };
+    let status = Status { channels: vec![channel], ..Status::default() };
+    for (response, start) in [
+        (Response::Revoked { revoked: 1, unknown: 0, stopped: 2 }, r#"{"result":"revoked","revoked":1,"#),
+        (
+            Response::Imported { put: 1, tenures: 0, refused: vec![(3, "SCHEMA".to_owned())] },
+            r#"{"result":"imported","put":1,"tenures":0,"refused":[[3,"SCHEMA"]]}"#,
+        ),
+        (Response::Status(status), r#"{"result":"status","version":"#),
+        (Response::Reloaded { accounts: 1, channels: 2, others: 3 }, r#"{"result":"reloaded","#),
+        (Response::Draining, r#"{"result":"draining"}"#),
+        (Response::Switched { enabled: false }, r#"{"result":"switched","enabled":false}"#),
+        (Response::refused("no"), r#"{"result":"refused","error":"no"}"#),
+    ] {
+        let line = response.to_line();
+        assert!(line.starts_with(start.as_bytes()), "{}", String::from_utf8_lossy(&line));
+        assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
+        assert_eq!(serde_json::from_slice::<Response>(&line).unwrap(), response);
+    }
+    let long = Response::refused(&"x".repeat(MAX_RESPONSE));
+    assert!(long.to_line().len() < 100);
+}
