@@ -12,8 +12,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use divan::Bencher;
-use veilgate_identity::{Config, Identity, KeyRing, import};
-use veilgate_names::{AsOf, EncryptedDeviceId, KeyId, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
+use sm3::Sm3;
+use veilgate_identity::{Class, Config, Identity, KeyRing, Slots, import};
+use veilgate_names::{
+    AsOf, AuthorizationId, EncryptedDeviceId, Extension, KeyId, ServiceNumber, SubscriberKey, Timestamp,
+};
 
 #[path = "../tests/feed/mod.rs"]
 mod feed;
@@ -91,7 +95,57 @@ fn each(bencher: Bencher<'_, '_>, edis: &[EncryptedDeviceId]) {
     });
 }
 
-/// A device ID that decrypts to nothing known: the price of SM4-GCM and base64 alone, as a wrong tag ends it there.
+/// HMAC-SM3 over a device ID as the index is made, by the same library.
+#[divan::bench]
+fn index_alone(bencher: Bencher<'_, '_>) {
+    let key = <Hmac<Sm3> as KeyInit>::new_from_slice(&[7; 32]).unwrap();
+    bencher.bench_local(|| {
+        let mut mac = key.clone();
+        mac.update(b"imsi:");
+        mac.update(divan::black_box(b"460000000000001"));
+        mac.finalize()
+    });
+}
+
+/// SM4-GCM over as much as a device ID, key schedule kept.
+#[divan::bench]
+fn decrypt_alone(bencher: Bencher<'_, '_>) {
+    let sealer = world().identity.keys().sealer(Class::Number, None).unwrap();
+    let mut sealed = Vec::new();
+    sealer.seal([1; 12], b"edi1.k1", b"imsi:460000000000001", &mut sealed);
+    bencher.bench_local(|| sealer.open(b"edi1.k1", divan::black_box(&sealed)).is_ok());
+}
+
+/// Finding a reply's authorization among a million slots.
+#[divan::bench]
+fn find_slot(bencher: Bencher<'_, '_>) {
+    static SLOTS: OnceLock<Slots> = OnceLock::new();
+    let service = ServiceNumber::parse("10690001").unwrap();
+    let key = |n: u32| {
+        let mut key = [0; 16];
+        key.iter_mut()
+            .zip((u64::from(n) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes())
+            .for_each(|(k, b)| *k = b);
+        SubscriberKey(key)
+    };
+    let slots = SLOTS.get_or_init(|| {
+        println!("before slots: {}", resident());
+        let slots = Slots::new(2_000_000);
+        for n in 0..SUBSCRIBERS {
+            let authorization = AuthorizationId::parse(&format!("authorization-{n}")).unwrap();
+            slots.allocate(service, 2, key(n), &authorization).unwrap();
+        }
+        println!("after slots: {}", resident());
+        slots
+    });
+    let mut n = 0;
+    bencher.bench_local(|| {
+        n = (n + 7919) % SUBSCRIBERS;
+        slots.find(service, Extension::NONE, key(n))
+    });
+}
+
+/// A device ID whose tag is wrong: nothing is looked up.
 #[divan::bench]
 fn refuse_a_wrong_tag(bencher: Bencher<'_, '_>) {
     let text = world().strangers[0].as_str();

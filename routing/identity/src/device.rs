@@ -15,7 +15,8 @@ use crate::cipher::MacKey;
 const LONGEST: usize = 64;
 
 /// HMAC-SM3 of `<type>:<value>`, cut to 16 octets: the only form in which a device ID is kept.
-pub(crate) type DeviceIndex = [u8; 16];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DeviceIndex(pub(crate) [u8; 16]);
 
 /// The kinds of the feed and of interfaces.md section 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl DeviceId {
 
     /// The index under which its bindings are kept.
     pub(crate) fn index(&self, key: &MacKey) -> DeviceIndex {
-        key.short(&[self.kind.prefix(), self.value()])
+        DeviceIndex(key.short(&[self.kind.prefix(), self.value()]))
     }
 
     fn value(&self) -> &[u8] {

@@ -13,9 +13,6 @@ use crate::cipher::{EdiKey, MacKey, NONCE, Sealer};
 
 mod sealed_text;
 
-/// A source of randomness: fills the whole buffer.
-pub type Entropy<'a> = dyn FnMut(&mut [u8]) + 'a;
-
 /// What a data key seals. Each class of each tenant has a key of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
@@ -64,7 +61,12 @@ pub(crate) enum EdiLookup {
     Unknown,
 }
 
-type SealingName = (Class, Option<EnterpriseId>);
+/// What a data key is for.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct SealingName {
+    class: Class,
+    tenant: Option<EnterpriseId>,
+}
 
 /// A MAC key with the octets it came from, which are needed to wrap it.
 struct Secret {
@@ -91,11 +93,11 @@ struct Master {
 }
 
 impl KeyRing {
-    /// A new ring with fresh random keys.
+    /// A new ring with fresh random keys. `entropy` fills the whole buffer it is given.
     ///
     /// # Errors
     /// [`KeyError::MasterLength`].
-    pub fn generate(master: &[u8], entropy: &mut Entropy<'_>) -> Result<Self, KeyError> {
+    pub fn generate(master: &[u8], entropy: &mut dyn FnMut(&mut [u8])) -> Result<Self, KeyError> {
         let master = Master::new(master)?;
         let index = Secret::random(entropy);
         let subscriber = Secret::random(entropy);
@@ -127,7 +129,10 @@ impl KeyRing {
         if class == Class::Number && tenant.is_none() {
             return Some(Arc::clone(&self.number));
         }
-        self.sealing.read().get(&(class, tenant.cloned())).map(|key| Arc::clone(&key.sealer))
+        self.sealing
+            .read()
+            .get(&SealingName { class, tenant: tenant.cloned() })
+            .map(|key| Arc::clone(&key.sealer))
     }
 
     /// The sealer of a class and tenant, whose key is made on first use. True means that the ring has changed
@@ -136,14 +141,14 @@ impl KeyRing {
         &self,
         class: Class,
         tenant: Option<&EnterpriseId>,
-        entropy: &mut Entropy<'_>,
+        entropy: &mut dyn FnMut(&mut [u8]),
     ) -> (Arc<Sealer>, bool) {
         if let Some(sealer) = self.sealer(class, tenant) {
             return (sealer, false);
         }
         let mut changed = false;
         let mut sealing = self.sealing.write();
-        let key = sealing.entry((class, tenant.cloned())).or_insert_with(|| {
+        let key = sealing.entry(SealingName { class, tenant: tenant.cloned() }).or_insert_with(|| {
             changed = true;
             DataKey::random(entropy)
         });
@@ -155,7 +160,7 @@ impl KeyRing {
     pub fn drop_tenant(&self, tenant: &EnterpriseId) -> bool {
         let mut sealing = self.sealing.write();
         let before = sealing.len();
-        sealing.retain(|(_, owner), _| owner.as_ref() != Some(tenant));
+        sealing.retain(|name, _| name.tenant.as_ref() != Some(tenant));
         sealing.len() != before
     }
 
@@ -184,7 +189,7 @@ impl KeyRing {
     fn assemble(master: Master, index: Secret, subscriber: Secret, number: DataKey) -> Self {
         let sealer = Arc::clone(&number.sealer);
         let mut sealing = FxHashMap::default();
-        sealing.insert((Class::Number, None), number);
+        sealing.insert(SealingName { class: Class::Number, tenant: None }, number);
         Self {
             master,
             index,
@@ -208,7 +213,7 @@ impl Secret {
         Self { octets, mac }
     }
 
-    fn random(entropy: &mut Entropy<'_>) -> Self {
+    fn random(entropy: &mut dyn FnMut(&mut [u8])) -> Self {
         let mut octets = Zeroizing::new(vec![0; 32]);
         entropy(&mut octets);
         Self::new(octets)
@@ -221,7 +226,7 @@ impl DataKey {
         Self { octets, sealer }
     }
 
-    fn random(entropy: &mut Entropy<'_>) -> Self {
+    fn random(entropy: &mut dyn FnMut(&mut [u8])) -> Self {
         let mut octets = Zeroizing::new([0; 16]);
         entropy(octets.as_mut_slice());
         Self::new(octets)

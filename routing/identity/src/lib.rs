@@ -53,7 +53,7 @@ pub use cipher::{SealError, Sealer};
 pub use egress::AddressForm;
 pub use import::{FeedFile, ImportError, ImportProblem, apply_changes, import};
 pub use ingress::Known;
-pub use keys::{Class, Entropy, KeyError, KeyRing};
+pub use keys::{Class, KeyError, KeyRing};
 pub use resolve::{Config, Identity};
 pub use slots::{Allocated, SlotError, SlotMatch, SlotRecord, Slots};
 pub use subscriber::Contact;

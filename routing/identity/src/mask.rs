@@ -52,18 +52,20 @@ fn runs(text: &str) -> Vec<Vec<Mark>> {
 /// Where `own` stands in a run, with a country code before it.
 fn occurrences(run: &[Mark], own: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
+    let mut behind_last = 0;
     while let Some(candidate) = run.get(from..from + own.len()) {
         if !candidate.iter().map(|mark| mark.digit).eq(own.iter().copied()) {
             from += 1;
             continue;
         }
-        let before = run.get(..from).unwrap_or_default();
+        let before = run.get(behind_last..from).unwrap_or_default();
         let code = [&b"0086"[..], b"86", b"0"].into_iter().find(|code| ends_with(before, code));
         let first = from - code.map_or(0, <[u8]>::len);
         if let (Some(first), Some(last)) = (run.get(first), candidate.last()) {
             found.push(first.at.start..last.at.end);
         }
         from += own.len();
+        behind_last = from;
     }
 }
 
@@ -84,7 +86,7 @@ fn with_plus(text: &str, range: Range<usize>) -> Range<usize> {
 
 fn is_separator(c: char) -> bool {
     c.is_whitespace()
-        || matches!(c, '-' | '_' | '.' | ',' | '/' | '(' | ')' | '*' | '~' | ':' | '|')
+        || matches!(c, '-' | '_' | '.' | ',' | '/' | '(' | ')' | '~' | ':' | '|')
         || matches!(
             c,
             '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{00b7}' | '\u{3001}' | '\u{3002}' | '\u{30fb}'
@@ -165,6 +167,27 @@ mod tests {
         for text in ["", "19900001235", "call 1990000", "退订", "1990000a1234", "R", "199----0000----1234"]
         {
             assert_eq!(masked(text), text);
+        }
+    }
+
+    #[test]
+    fn a_country_code_is_not_taken_from_the_number_before() {
+        let mut text = "199000000861990000008619900000086".to_owned();
+        assert!(mask(&Msisdn::parse(b"19900000086").unwrap(), &mut text));
+        assert_eq!(text, "*********");
+    }
+
+    proptest::proptest! {
+        /// Whatever stands around it: the number is gone afterwards, a second look finds nothing, the rest stays.
+        #[test]
+        fn nothing_is_left(parts in proptest::collection::vec("[0-9０-９一二九零+ 　，x中é-]{0,12}", 1..6), plain in proptest::bool::ANY) {
+            let number = if plain { "19900001234" } else { "１９９零０００-1234" };
+            let own = Msisdn::parse(b"19900001234").unwrap();
+            let mut text = parts.join(number);
+            let there = parts.len() > 1;
+            proptest::prop_assert!(mask(&own, &mut text) || !there);
+            proptest::prop_assert!(!text.contains(number));
+            proptest::prop_assert!(!mask(&own, &mut text), "found again");
         }
     }
 }

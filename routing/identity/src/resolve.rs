@@ -135,7 +135,7 @@ impl<'a> Lookup<'a> {
     /// A legacy ciphertext carries no MAC, so whoever can alter one must not learn whether it unpadded or
     /// parsed: a bad one is looked up as an index that is nobody's, and an unknown device is answered the same.
     fn legacy(&self, plain: Option<EdiPlain>) -> Result<Found<'a>, Reason> {
-        let nobody = || self.keys.index_key().short(&[b"nobody:", &[0; 36]]);
+        let nobody = || DeviceIndex(self.keys.index_key().short(&[b"nobody:", &[0; 36]]));
         let index = self.index(plain).unwrap_or_else(nobody);
         match self.vault.bindings_of(&index) {
             [] => Err(Reason::DecryptFail),

@@ -2,20 +2,21 @@
 //! his own for each authorization. It knows subscribers only by key and touches no store; new slots are records
 //! for the caller to persist.
 
+use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use rustc_hash::{FxHashMap, FxHasher};
 use veilgate_names::{AuthorizationId, Extension, Reason, ServiceNumber, SubscriberKey};
 
 mod entry;
 mod record;
+mod shards;
 
-use entry::{OneOrMore, Slot};
+use entry::{Digits, OneOrMore, Slot};
 pub use record::{SlotError, SlotRecord};
-
-const SHARDS: usize = 64;
+use shards::Shards;
 
 /// All slots. Shared behind an `Arc`; locks are held for one look-up each, and never across shards of one kind.
 pub struct Slots {
@@ -27,7 +28,7 @@ pub struct Slots {
     /// Where each authorization has slots, for its release.
     authorizations: Shards<AuthorizationId, OneOrMore<Place>>,
     /// How many subscribers have these digits behind this number.
-    extensions: Shards<(NumberId, Packed), u32>,
+    extensions: Shards<(NumberId, Digits), u32>,
 }
 
 /// An allocated slot.
@@ -52,14 +53,16 @@ pub enum SlotMatch {
     None,
 }
 
-/// One map, cut in [`SHARDS`] by the hash of what is looked up together.
-type Shards<K, V> = Box<[Mutex<FxHashMap<K, V>>]>;
 /// A service number's place in [`Numbers`]; saves its 21 octets in every slot.
-type NumberId = u32;
-/// An extension in one word: `width << 24 | value`.
-type Packed = u32;
-/// A service number and a subscriber.
-type Place = (NumberId, SubscriberKey);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct NumberId(u32);
+
+/// A subscriber behind a service number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Place {
+    number: NumberId,
+    subscriber: SubscriberKey,
+}
 
 #[derive(Default)]
 struct Numbers {
@@ -75,9 +78,9 @@ impl Slots {
             capacity,
             count: AtomicUsize::new(0),
             numbers: RwLock::default(),
-            subscribers: shards(),
-            authorizations: shards(),
-            extensions: shards(),
+            subscribers: Shards::default(),
+            authorizations: Shards::default(),
+            extensions: Shards::default(),
         }
     }
 
@@ -94,11 +97,11 @@ impl Slots {
         subscriber: SubscriberKey,
         authorization: &AuthorizationId,
     ) -> Result<Allocated, Reason> {
-        let place = (self.number_id(service_number), subscriber);
-        let mut shard = shard(&self.subscribers, &subscriber.0).lock();
+        let place = Place { number: self.number_id(service_number), subscriber };
+        let mut shard = self.subscribers.lock(&place);
         let slots = shard.get(&place).map_or(&[][..], OneOrMore::as_slice);
         if let Some(slot) = slots.iter().find(|slot| slot.authorization == *authorization) {
-            return Ok(Allocated { extension: unpack(slot.extension), record: None });
+            return Ok(Allocated { extension: slot.digits.extension(), record: None });
         }
         let extension = free_extension(slots, width, authorization).ok_or(Reason::NoSlot)?;
         service_number.extended(extension).map_err(|_| Reason::NoSlot)?;
@@ -106,7 +109,7 @@ impl Slots {
             self.count.fetch_sub(1, Ordering::Relaxed);
             return Err(Reason::NoSlot);
         }
-        let slot = Slot { extension: pack(extension), authorization: authorization.clone() };
+        let slot = Slot { digits: Digits::from(extension), authorization: authorization.clone() };
         self.insert(&mut shard, place, slot);
         let record = SlotRecord::encode(service_number, extension, subscriber, authorization);
         Ok(Allocated { extension, record: Some(record) })
@@ -122,14 +125,15 @@ impl Slots {
     ) -> SlotMatch {
         let Some(number) = self.known_number(service_number) else { return SlotMatch::None };
         {
-            let shard = shard(&self.subscribers, &subscriber.0).lock();
-            let slots = shard.get(&(number, subscriber)).map_or(&[][..], OneOrMore::as_slice);
-            let packed = pack(extension);
+            let place = Place { number, subscriber };
+            let shard = self.subscribers.lock(&place);
+            let slots = shard.get(&place).map_or(&[][..], OneOrMore::as_slice);
+            let digits = Digits::from(extension);
             match slots {
                 [only] if extension.width == 0 => return SlotMatch::Found(only.authorization.clone()),
                 [_, _, ..] if extension.width == 0 => return SlotMatch::Ambiguous,
                 slots => {
-                    if let Some(slot) = slots.iter().find(|slot| slot.extension == packed) {
+                    if let Some(slot) = slots.iter().find(|slot| slot.digits == digits) {
                         return SlotMatch::Found(slot.authorization.clone());
                     }
                 }
@@ -144,7 +148,7 @@ impl Slots {
 
     /// Takes back every slot of an authorization; the records are to be deleted from the store.
     pub fn release(&self, authorization: &AuthorizationId) -> Vec<SlotRecord> {
-        let places = shard(&self.authorizations, authorization).lock().remove(authorization);
+        let places = self.authorizations.lock(authorization).remove(authorization);
         let places = places.as_ref().map_or(&[][..], OneOrMore::as_slice);
         places.iter().filter_map(|place| self.remove(*place, authorization)).collect()
     }
@@ -161,17 +165,17 @@ impl Slots {
         for (key, value) in records {
             let (number, extension, subscriber, authorization) =
                 record::decode(key.as_ref(), value.as_ref()).ok_or(SlotError::Damaged)?;
-            let place = (self.number_id(number), subscriber);
-            let mut shard = shard(&self.subscribers, &subscriber.0).lock();
+            let place = Place { number: self.number_id(number), subscriber };
+            let mut shard = self.subscribers.lock(&place);
             let slots = shard.get(&place).map_or(&[][..], OneOrMore::as_slice);
-            if slots.iter().any(|slot| slot.extension == pack(extension)) {
+            if slots.iter().any(|slot| slot.digits == Digits::from(extension)) {
                 continue;
             }
             if self.count.fetch_add(1, Ordering::Relaxed) >= self.capacity {
                 self.count.fetch_sub(1, Ordering::Relaxed);
                 return Err(SlotError::Full);
             }
-            self.insert(&mut shard, place, Slot { extension: pack(extension), authorization });
+            self.insert(&mut shard, place, Slot { digits: Digits::from(extension), authorization });
         }
         Ok(self.len())
     }
@@ -189,42 +193,33 @@ impl Slots {
     }
 
     fn insert(&self, shard: &mut FxHashMap<Place, OneOrMore<Slot>>, place: Place, slot: Slot) {
-        let (packed, authorization) = (slot.extension, slot.authorization.clone());
+        let (digits, authorization) = ((place.number, slot.digits), slot.authorization.clone());
         OneOrMore::push_into(shard, place, slot);
-        OneOrMore::push_into(
-            &mut self::shard(&self.authorizations, &authorization).lock(),
-            authorization,
-            place,
-        );
-        let digits = (place.0, packed);
-        let mut extensions = self::shard(&self.extensions, &digits).lock();
+        OneOrMore::push_into(&mut *self.authorizations.lock(&authorization), authorization, place);
+        let mut extensions = self.extensions.lock(&digits);
         let users = extensions.entry(digits).or_insert(0);
         *users = users.saturating_add(1);
     }
 
     fn remove(&self, place: Place, authorization: &AuthorizationId) -> Option<SlotRecord> {
-        let slot = {
-            let mut shard = shard(&self.subscribers, &place.1.0).lock();
-            OneOrMore::remove_from(&mut shard, &place, |slot| slot.authorization == *authorization)?
-        };
+        let slot = OneOrMore::remove_from(&mut *self.subscribers.lock(&place), &place, |slot| {
+            slot.authorization == *authorization
+        })?;
         self.count.fetch_sub(1, Ordering::Relaxed);
-        let digits = (place.0, slot.extension);
-        {
-            let mut extensions = shard(&self.extensions, &digits).lock();
-            if let Some(users) = extensions.get_mut(&digits) {
-                *users = users.saturating_sub(1);
-                if *users == 0 {
-                    extensions.remove(&digits);
-                }
+        let digits = (place.number, slot.digits);
+        if let Entry::Occupied(mut users) = self.extensions.lock(&digits).entry(digits) {
+            *users.get_mut() -= 1;
+            if *users.get() == 0 {
+                users.remove();
             }
         }
-        let number = *self.numbers.read().numbers.get(usize::try_from(place.0).ok()?)?;
-        Some(SlotRecord::encode(number, unpack(slot.extension), place.1, authorization))
+        let number = *self.numbers.read().numbers.get(usize::try_from(place.number.0).ok()?)?;
+        Some(SlotRecord::encode(number, slot.digits.extension(), place.subscriber, authorization))
     }
 
     fn somebody_has(&self, number: NumberId, extension: Extension) -> bool {
-        let digits = (number, pack(extension));
-        shard(&self.extensions, &digits).lock().contains_key(&digits)
+        let digits = (number, Digits::from(extension));
+        self.extensions.lock(&digits).contains_key(&digits)
     }
 
     fn known_number(&self, number: ServiceNumber) -> Option<NumberId> {
@@ -239,7 +234,7 @@ impl Slots {
         let Numbers { ids, numbers } = &mut *numbers;
         *ids.entry(number).or_insert_with(|| {
             numbers.push(number);
-            u32::try_from(numbers.len() - 1).unwrap_or(u32::MAX)
+            NumberId(u32::try_from(numbers.len() - 1).unwrap_or(u32::MAX))
         })
     }
 }
@@ -260,26 +255,7 @@ fn free_extension(slots: &[Slot], width: u8, authorization: &AuthorizationId) ->
     let start = u32::try_from(hash(authorization) % u64::from(space)).ok()?;
     (0..space)
         .map(|step| Extension { width, value: (start + step) % space })
-        .find(|extension| !slots.iter().any(|slot| slot.extension == pack(*extension)))
-}
-
-fn pack(extension: Extension) -> Packed {
-    (u32::from(extension.width) << 24) | (extension.value & 0x00ff_ffff)
-}
-
-fn unpack(packed: Packed) -> Extension {
-    let [width, ..] = packed.to_be_bytes();
-    Extension { width, value: packed & 0x00ff_ffff }
-}
-
-fn shards<T: Default>() -> Box<[Mutex<T>]> {
-    (0..SHARDS).map(|_| Mutex::default()).collect()
-}
-
-fn shard<'a, T>(shards: &'a [Mutex<T>], key: &impl Hash) -> &'a Mutex<T> {
-    let at = usize::try_from(hash(key) >> 32).unwrap_or(0) % SHARDS;
-    #[expect(clippy::indexing_slicing, reason = "the shards are SHARDS in number, and `at` is below that")]
-    &shards[at]
+        .find(|extension| !slots.iter().any(|slot| slot.digits == Digits::from(*extension)))
 }
 
 fn hash(key: &impl Hash) -> u64 {

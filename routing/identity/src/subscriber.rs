@@ -6,7 +6,7 @@ use veilgate_names::SubscriberKey;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// An E.164 number without its plus, as an integer of 7-15 digits. It cannot be printed or read outside this crate.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Msisdn(u64);
 
 /// The digits of a number while they are being written somewhere; wiped when dropped.

@@ -17,11 +17,14 @@ pub use disk::VaultError;
 use fanout::Fanout;
 
 /// A keyed hash of a number, cut to 16 octets.
-pub(crate) type NumberHash = [u8; 16];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NumberHash(pub(crate) [u8; 16]);
 /// A keyed hash of a holder, cut to 16 octets.
-pub(crate) type HolderHash = [u8; 16];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct HolderHash(pub(crate) [u8; 16]);
 /// Where a number stands in the vault's table.
-pub(crate) type NumberRef = u32;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NumberRef(pub(crate) u32);
 
 /// `[from, to)` in whole seconds since 1970; fractions of the feed are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,11 +63,11 @@ impl Binding {
 
     pub(crate) fn new(device: DeviceIndex, interval: Interval, number: NumberRef, primary: bool) -> Self {
         let flag = if primary { Self::PRIMARY } else { 0 };
-        Self { device, interval, number_and_primary: (number & Self::NUMBERS) | flag }
+        Self { device, interval, number_and_primary: (number.0 & Self::NUMBERS) | flag }
     }
 
     pub(crate) fn number(&self) -> NumberRef {
-        self.number_and_primary & Self::NUMBERS
+        NumberRef(self.number_and_primary & Self::NUMBERS)
     }
 
     pub(crate) fn primary(&self) -> bool {
@@ -92,13 +95,11 @@ pub(crate) struct TenureRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NumberRow {
     pub(crate) hash: NumberHash,
-    pub(crate) sealed: SealedNumber,
+    /// SM4-GCM ciphertext and tag of the packed number. The nonce is the beginning of the number's hash, so no
+    /// nonce serves two numbers; the hash is the associated data.
+    sealed: [u8; 8 + TAG],
     first_tenure: u32,
 }
-
-/// SM4-GCM ciphertext and tag of the packed number. The nonce is the beginning of the number's hash, so no
-/// nonce serves two numbers; the hash is the associated data.
-pub(crate) type SealedNumber = [u8; 8 + TAG];
 
 /// One immutable snapshot of the subscriber feed. Replaced as a whole.
 #[derive(Default)]
@@ -139,7 +140,7 @@ impl Vault {
         numbers: Vec<NumberRow>,
     ) -> Self {
         let (numbers, ranks) = in_hash_order(numbers);
-        let rank = |number: NumberRef| index(number).and_then(|at| ranks.get(at)).copied().unwrap_or(number);
+        let rank = |number: NumberRef| number.index().and_then(|at| ranks.get(at)).copied().unwrap_or(number);
         bindings.iter_mut().for_each(|binding| *binding = binding.with_number(rank(binding.number())));
         tenures.iter_mut().for_each(|tenure| tenure.number = rank(tenure.number));
         bindings.sort_unstable();
@@ -156,18 +157,18 @@ impl Vault {
         let mut first = 0;
         for (number, place) in numbers.iter_mut().zip(0_u32..) {
             number.first_tenure = first;
-            while let Some((_, at)) = rows.next_if(|(row, _)| row.number <= place) {
+            while let Some((_, at)) = rows.next_if(|(row, _)| row.number.0 <= place) {
                 first = at + 1;
             }
         }
-        let device_fanout = Fanout::new(bindings.iter().map(|binding| &binding.device));
-        let number_fanout = Fanout::new(numbers.iter().map(|number| &number.hash));
+        let device_fanout = Fanout::new(bindings.iter().map(|binding| &binding.device.0));
+        let number_fanout = Fanout::new(numbers.iter().map(|number| &number.hash.0));
         Self { bindings, tenures, numbers, device_fanout, number_fanout }
     }
 
     /// Every binding of a device, by beginning.
     pub(crate) fn bindings_of(&self, device: &DeviceIndex) -> &[Binding] {
-        let near = self.bindings.get(self.device_fanout.range(device)).unwrap_or_default();
+        let near = self.bindings.get(self.device_fanout.range(&device.0)).unwrap_or_default();
         let start = near.partition_point(|binding| binding.device < *device);
         let rest = near.get(start..).unwrap_or_default();
         let count = rest.iter().take_while(|binding| binding.device == *device).count();
@@ -176,23 +177,23 @@ impl Vault {
 
     /// Every tenure row of a number, by beginning.
     pub(crate) fn tenures_of(&self, number: NumberRef) -> &[TenureRow] {
-        let first = |at: NumberRef| index(at).and_then(|at| self.numbers.get(at)).map(|row| row.first_tenure);
-        let start = first(number).and_then(index).unwrap_or(self.tenures.len());
-        let end = first(number.saturating_add(1)).and_then(index).unwrap_or(self.tenures.len());
+        let first = |number: NumberRef| usize::try_from(self.number(number)?.first_tenure).ok();
+        let start = first(number).unwrap_or(self.tenures.len());
+        let end = first(NumberRef(number.0.saturating_add(1))).unwrap_or(self.tenures.len());
         self.tenures.get(start..end).unwrap_or_default()
     }
 
     /// Where a number stands, if the feed knows it.
     pub(crate) fn find_number(&self, hash: &NumberHash) -> Option<NumberRef> {
-        let range = self.number_fanout.range(hash);
+        let range = self.number_fanout.range(&hash.0);
         let start = range.start;
         let near = self.numbers.get(range)?;
         let at = near.binary_search_by(|row| row.hash.cmp(hash)).ok()?;
-        u32::try_from(start + at).ok()
+        u32::try_from(start + at).ok().map(NumberRef)
     }
 
     pub(crate) fn number(&self, number: NumberRef) -> Option<&NumberRow> {
-        self.numbers.get(index(number)?)
+        self.numbers.get(number.index()?)
     }
 
     pub(crate) fn rows(&self) -> (&[Binding], &[TenureRow], &[NumberRow]) {
@@ -206,12 +207,19 @@ impl fmt::Debug for Vault {
     }
 }
 
+impl NumberRef {
+    fn index(self) -> Option<usize> {
+        usize::try_from(self.0).ok()
+    }
+}
+
 impl NumberRow {
     /// Hashes and seals a number.
     pub(crate) fn seal(number: &Msisdn, keys: &KeyRing) -> Option<Self> {
         let hash = number_hash(number, keys.subscriber_key());
         let mut packed = number.packed().to_be_bytes();
-        let tag = keys.number_sealer().seal_detached(*hash.first_chunk::<NONCE>()?, &hash, &mut packed)?;
+        let tag =
+            keys.number_sealer().seal_detached(*hash.0.first_chunk::<NONCE>()?, &hash.0, &mut packed)?;
         let mut sealed = [0; 8 + TAG];
         let (body, rest) = sealed.split_first_chunk_mut::<8>()?;
         *body = packed;
@@ -223,8 +231,8 @@ impl NumberRow {
     pub(crate) fn open(&self, keys: &KeyRing) -> Option<Msisdn> {
         let (body, tag) = self.sealed.split_first_chunk::<8>()?;
         let (mut packed, tag) = (*body, tag.first_chunk::<TAG>()?);
-        let nonce = *self.hash.first_chunk::<NONCE>()?;
-        keys.number_sealer().open_detached(nonce, &self.hash, &mut packed, tag).ok()?;
+        let nonce = *self.hash.0.first_chunk::<NONCE>()?;
+        keys.number_sealer().open_detached(nonce, &self.hash.0, &mut packed, tag).ok()?;
         let number = Msisdn::from_packed(u64::from_be_bytes(packed));
         packed.zeroize();
         number
@@ -233,29 +241,25 @@ impl NumberRow {
 
 /// The hash under which a number is found.
 pub(crate) fn number_hash(number: &Msisdn, key: &MacKey) -> NumberHash {
-    key.short(&[b"number", &number.packed().to_be_bytes()])
+    NumberHash(key.short(&[b"number", &number.packed().to_be_bytes()]))
 }
 
 /// The hash of an opaque holder key of the feed.
 pub(crate) fn holder_hash(holder: &[u8], key: &MacKey) -> HolderHash {
-    key.short(&[b"holder", holder])
+    HolderHash(key.short(&[b"holder", holder]))
 }
 
 /// The numbers sorted by hash, and for each old place the new one.
 fn in_hash_order(numbers: Vec<NumberRow>) -> (Vec<NumberRow>, Vec<NumberRef>) {
-    let mut order: Vec<(NumberRow, NumberRef)> = numbers.into_iter().zip(0..).collect();
+    let mut order: Vec<(NumberRow, NumberRef)> = numbers.into_iter().zip((0..).map(NumberRef)).collect();
     order.sort_unstable_by_key(|(row, _)| row.hash);
-    let mut ranks = vec![0; order.len()];
-    for ((_, old), new) in order.iter().zip(0..) {
-        if let Some(slot) = index(*old).and_then(|old| ranks.get_mut(old)) {
+    let mut ranks = vec![NumberRef(0); order.len()];
+    for ((_, old), new) in order.iter().zip((0..).map(NumberRef)) {
+        if let Some(slot) = old.index().and_then(|old| ranks.get_mut(old)) {
             *slot = new;
         }
     }
     (order.into_iter().map(|(row, _)| row).collect(), ranks)
-}
-
-fn index(at: u32) -> Option<usize> {
-    usize::try_from(at).ok()
 }
 
 #[cfg(test)]

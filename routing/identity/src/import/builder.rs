@@ -1,5 +1,4 @@
-//! Rows on their way into a vault, in any order. Numbers are hashed and sealed once each; the table of plain
-//! numbers that saves doing it again is wiped at the end.
+//! Rows on their way into a vault, in any order. Each number is hashed and sealed once.
 
 use rustc_hash::FxHashMap;
 
@@ -12,7 +11,8 @@ pub(super) struct Builder<'a> {
     pub(super) bindings: Vec<Binding>,
     pub(super) tenures: Vec<TenureRow>,
     numbers: Vec<NumberRow>,
-    places: FxHashMap<u64, NumberRef>,
+    /// Saves hashing a number again for each of its rows. Numbers in it wipe themselves when it is dropped.
+    places: FxHashMap<Msisdn, NumberRef>,
     base: Option<&'a Vault>,
 }
 
@@ -31,39 +31,27 @@ impl<'a> Builder<'a> {
     }
 
     /// The place of a number, new or known. `None` if the vault is full.
-    pub(super) fn place(&mut self, number: &Msisdn) -> Option<NumberRef> {
-        if let Some(place) = self.places.get(&number.packed()) {
+    pub(super) fn place(&mut self, number: Msisdn) -> Option<NumberRef> {
+        if let Some(place) = self.places.get(&number) {
             return Some(*place);
         }
-        let known =
-            self.base.and_then(|base| base.find_number(&number_hash(number, self.keys.subscriber_key())));
-        let place = match known {
+        let hash = |number| number_hash(number, self.keys.subscriber_key());
+        let place = match self.base.and_then(|base| base.find_number(&hash(&number))) {
             Some(place) => place,
-            None => self.add(number)?,
+            None => self.add(&number)?,
         };
-        self.places.insert(number.packed(), place);
+        self.places.insert(number, place);
         Some(place)
     }
 
-    pub(super) fn finish(mut self) -> Vault {
-        let rows = (std::mem::take(&mut self.bindings), std::mem::take(&mut self.tenures));
-        let numbers = std::mem::take(&mut self.numbers);
-        drop(self);
-        Vault::build(rows.0, rows.1, numbers)
+    pub(super) fn finish(self) -> Vault {
+        drop(self.places);
+        Vault::build(self.bindings, self.tenures, self.numbers)
     }
 
     fn add(&mut self, number: &Msisdn) -> Option<NumberRef> {
         let place = u32::try_from(self.numbers.len()).ok().filter(|place| *place < Binding::NUMBERS)?;
         self.numbers.push(NumberRow::seal(number, self.keys)?);
-        Some(place)
-    }
-}
-
-impl Drop for Builder<'_> {
-    /// Overwrites the plain numbers as far as the map lets one: every entry's value, then its key's slot is freed.
-    fn drop(&mut self) {
-        let places = std::mem::take(&mut self.places);
-        let mut plain: Vec<u64> = places.into_keys().collect();
-        zeroize::Zeroize::zeroize(&mut plain);
+        Some(NumberRef(place))
     }
 }

@@ -11,10 +11,20 @@ use crate::device::DeviceIndex;
 use crate::keys::KeyRing;
 use crate::vault::{Binding, NumberRef, TenureRow, Vault};
 
-/// What a binding is known by: device, number, beginning.
-type BindingName = (DeviceIndex, NumberRef, u32);
-/// What a tenure row is known by: number, beginning.
-type TenureName = (NumberRef, u32);
+/// What a binding is known by.
+#[derive(PartialEq, Eq, Hash)]
+struct BindingName {
+    device: DeviceIndex,
+    number: NumberRef,
+    from: u32,
+}
+
+/// What a tenure row is known by.
+#[derive(PartialEq, Eq, Hash)]
+struct TenureName {
+    number: NumberRef,
+    from: u32,
+}
 
 pub(super) fn apply(base: &Vault, changes: impl Read, keys: &KeyRing) -> Result<Vault, ImportError> {
     let mut builder = Builder::on_top_of(base, keys);
@@ -43,9 +53,9 @@ pub(super) fn apply(base: &Vault, changes: impl Read, keys: &KeyRing) -> Result<
 }
 
 fn binding_name(row: &Binding) -> BindingName {
-    (row.device, row.number(), row.interval.from)
+    BindingName { device: row.device, number: row.number(), from: row.interval.from }
 }
 
 fn tenure_name(row: &TenureRow) -> TenureName {
-    (row.number, row.interval.from)
+    TenureName { number: row.number, from: row.interval.from }
 }

@@ -144,7 +144,7 @@ impl<R: Read> Feed<R> {
     fn number(&self, at: usize, builder: &mut Builder<'_>) -> Result<NumberRef, ImportError> {
         let number =
             Msisdn::parse(self.field(at)).ok_or_else(|| self.error("msisdn", ImportProblem::Number))?;
-        builder.place(&number).ok_or_else(|| self.error("msisdn", ImportProblem::TooMany))
+        builder.place(number).ok_or_else(|| self.error("msisdn", ImportProblem::TooMany))
     }
 
     fn interval(&mut self, at: usize) -> Result<Interval, ImportError> {

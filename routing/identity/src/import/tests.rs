@@ -141,3 +141,20 @@ fn changes_are_all_or_nothing() {
         assert_eq!(error.problem, problem);
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+    /// No octets panic, and no refusal shows them.
+    #[test]
+    fn any_octets_are_read_or_refused(noise in proptest::collection::vec(proptest::num::u8::ANY, 0..40), at in 0..200_usize, header in proptest::bool::ANY) {
+        let (bindings, _) = feed(3);
+        let mut octets = if header { bindings.into_bytes() } else { Vec::new() };
+        let at = at.min(octets.len());
+        octets.splice(at..at, noise);
+        for answer in [import(&octets[..], TENURES.as_bytes(), &keys()), apply_changes(&Vault::default(), &octets[..], &keys())] {
+            if let Err(error) = answer {
+                proptest::prop_assert!(!error.to_string().contains("199"));
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use veilgate_names::{EnterpriseId, KeyId};
 use zeroize::Zeroizing;
 
-use super::{Class, DataKey, EdiEntry, KeyError, KeyRing, Master, Secret};
+use super::{Class, DataKey, EdiEntry, KeyError, KeyRing, Master, SealingName, Secret};
 
 const VERSION: u32 = 1;
 const CHECK: &[u8] = b"veilgate key ring";
@@ -96,7 +96,8 @@ impl KeyRing {
             let class = Class::from(entry.class);
             let key = master.open_key(&sealing_name(class, entry.tenant.as_deref()), &entry.key)?;
             let tenant = entry.tenant.map(|tenant| EnterpriseId::parse(&tenant)).transpose();
-            keys.push(((class, tenant.map_err(|_| KeyError::Damaged)?), DataKey::new(key)));
+            let tenant = tenant.map_err(|_| KeyError::Damaged)?;
+            keys.push((SealingName { class, tenant }, DataKey::new(key)));
         }
         let mut edi = Vec::with_capacity(document.edi.len());
         for entry in document.edi {
@@ -105,7 +106,7 @@ impl KeyRing {
             let key = master.open_key(&name, &entry.key)?;
             edi.push((entry.kid.into_boxed_str(), EdiEntry::new(key, entry.allow_legacy, entry.retired)));
         }
-        let number = keys.iter().position(|(name, _)| *name == (Class::Number, None));
+        let number = keys.iter().position(|(name, _)| name.class == Class::Number && name.tenant.is_none());
         let (_, number) = keys.swap_remove(number.ok_or(KeyError::Damaged)?);
         let ring = Self::assemble(master, index, subscriber, number);
         ring.sealing.write().extend(keys);
@@ -118,7 +119,7 @@ impl KeyRing {
         let mut keys: Vec<_> = sealing.iter().collect();
         keys.sort_by_key(|(name, _)| *name);
         keys.into_iter()
-            .map(|((class, tenant), key)| {
+            .map(|(SealingName { class, tenant }, key)| {
                 let tenant = tenant.as_ref().map(|tenant| tenant.as_str().to_owned());
                 let name = sealing_name(*class, tenant.as_deref());
                 let key = self.master.wrap_text(&name, key.octets.as_slice());

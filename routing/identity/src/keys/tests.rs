@@ -70,6 +70,21 @@ fn a_dropped_tenant_is_gone() {
     assert!(ring.sealer(Class::Number, None).is_some());
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(100))]
+    #[test]
+    fn a_changed_text_is_refused(at in 0..600_usize, octet in 0x20..0x7f_u8) {
+        let sealed = ring(&[3; 16]).to_sealed_text().unwrap();
+        let mut changed = sealed.clone().into_bytes();
+        let at = at % changed.len();
+        changed[at] = octet;
+        let changed = String::from_utf8(changed).unwrap();
+        if let Ok(same) = KeyRing::from_sealed_text(&[3; 16], &changed) {
+            proptest::prop_assert_eq!(same.to_sealed_text().unwrap(), sealed);
+        }
+    }
+}
+
 #[test]
 fn nothing_is_printed() {
     assert_eq!(format!("{:?}", ring(&[3; 16])), "KeyRing(***)");

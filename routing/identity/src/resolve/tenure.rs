@@ -84,7 +84,7 @@ impl<'a> Tenure<'a> {
     /// Who this is to the gateway's rules: the same as long as the tenure lasts, whatever changes on the way.
     pub(crate) fn subscriber(&self, number: &NumberHash, keys: &KeyRing) -> SubscriberKey {
         let from = self.interval().from.to_be_bytes();
-        SubscriberKey(keys.subscriber_key().short(&[b"tenure", number, &self.holder(), &from]))
+        SubscriberKey(keys.subscriber_key().short(&[b"tenure", &number.0, &self.holder().0, &from]))
     }
 
     /// The row in force at an instant. Of overlapping rows the last, which is the newest news.

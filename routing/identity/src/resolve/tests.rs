@@ -82,7 +82,7 @@ fn all_vectors_of_edi_json() {
         let index = unhex(text(case, "index"));
         assert_eq!(index_key.full(&[plain.as_bytes()])[..], index[..]);
         assert_eq!(
-            DeviceId::parse(plain.as_bytes()).unwrap().index(&index_key)[..],
+            DeviceId::parse(plain.as_bytes()).unwrap().index(&index_key).0[..],
             index[..16],
             "{expected}"
         );

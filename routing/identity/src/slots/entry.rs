@@ -4,11 +4,15 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
-use veilgate_names::AuthorizationId;
+use veilgate_names::{AuthorizationId, Extension};
+
+/// An extension in one word: width in the first octet, value in the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Digits(u32);
 
 /// An authorization's digits, of one subscriber behind one number.
 pub(super) struct Slot {
-    pub(super) extension: u32,
+    pub(super) digits: Digits,
     pub(super) authorization: AuthorizationId,
 }
 
@@ -16,6 +20,21 @@ pub(super) enum OneOrMore<T> {
     One(T),
     #[expect(clippy::box_collection, reason = "keeps the common case of one as small as it can be")]
     More(Box<Vec<T>>),
+}
+
+impl Digits {
+    const VALUE: u32 = 0x00ff_ffff;
+
+    pub(super) fn extension(self) -> Extension {
+        let [width, ..] = self.0.to_be_bytes();
+        Extension { width, value: self.0 & Self::VALUE }
+    }
+}
+
+impl From<Extension> for Digits {
+    fn from(extension: Extension) -> Self {
+        Self((u32::from(extension.width) << 24) | (extension.value & Self::VALUE))
+    }
 }
 
 impl<T> OneOrMore<T> {

@@ -7,7 +7,8 @@ use std::io::{self, Read, Write};
 use hmac::Mac;
 use subtle::ConstantTimeEq;
 
-use super::{Binding, Interval, NumberRow, TenureRow, Vault};
+use super::{Binding, HolderHash, Interval, NumberHash, NumberRef, NumberRow, TenureRow, Vault};
+use crate::device::DeviceIndex;
 use crate::keys::KeyRing;
 
 const MAGIC: &[u8; 8] = b"VGVAULT1";
@@ -51,7 +52,7 @@ impl Vault {
             out.put(&tenure_octets(row))?;
         }
         for row in &self.numbers {
-            out.put(&row.hash)?;
+            out.put(&row.hash.0)?;
             out.put(&row.sealed)?;
         }
         out.finish()
@@ -167,7 +168,7 @@ fn key_check(keys: &KeyRing) -> [u8; 16] {
 fn binding_octets(row: &Binding) -> [u8; BINDING] {
     let mut octets = [0; BINDING];
     let words = [row.interval.from, row.interval.to, row.number_and_primary];
-    let parts = row.device.into_iter().chain(words.into_iter().flat_map(u32::to_le_bytes));
+    let parts = row.device.0.into_iter().chain(words.into_iter().flat_map(u32::to_le_bytes));
     octets.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
     octets
 }
@@ -175,14 +176,14 @@ fn binding_octets(row: &Binding) -> [u8; BINDING] {
 fn read_binding(octets: &[u8; BINDING]) -> Option<Binding> {
     let (device, words) = octets.split_first_chunk::<16>()?;
     let [from, to, number_and_primary] = words3(words)?;
-    Some(Binding { device: *device, interval: Interval { from, to }, number_and_primary })
+    Some(Binding { device: DeviceIndex(*device), interval: Interval { from, to }, number_and_primary })
 }
 
 fn tenure_octets(row: &TenureRow) -> [u8; TENURE] {
     let mut octets = [0; TENURE];
-    let words = [row.number, row.interval.from, row.interval.to];
+    let words = [row.number.0, row.interval.from, row.interval.to];
     let flags = u8::from(row.out) | u8::from(row.suspended) << 1;
-    let parts = words.into_iter().flat_map(u32::to_le_bytes).chain(row.holder).chain([flags]);
+    let parts = words.into_iter().flat_map(u32::to_le_bytes).chain(row.holder.0).chain([flags]);
     octets.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
     octets
 }
@@ -193,12 +194,13 @@ fn read_tenure(octets: &[u8; TENURE]) -> Option<TenureRow> {
     let [number, from, to] = words3(words)?;
     let flags = *flags.first()?;
     let interval = Interval { from, to };
-    Some(TenureRow { number, interval, holder: *holder, out: flags & 1 != 0, suspended: flags & 2 != 0 })
+    let (number, holder) = (NumberRef(number), HolderHash(*holder));
+    Some(TenureRow { number, interval, holder, out: flags & 1 != 0, suspended: flags & 2 != 0 })
 }
 
 fn read_number(octets: &[u8; NUMBER]) -> Option<NumberRow> {
     let (hash, sealed) = octets.split_first_chunk::<16>()?;
-    Some(NumberRow { hash: *hash, sealed: *sealed.first_chunk()?, first_tenure: 0 })
+    Some(NumberRow { hash: NumberHash(*hash), sealed: *sealed.first_chunk()?, first_tenure: 0 })
 }
 
 fn words3(octets: &[u8]) -> Option<[u32; 3]> {

@@ -59,3 +59,15 @@ fn numbers_open_with_their_own_row_only() {
     mixed.sealed = numbers[1].sealed;
     assert!(mixed.open(&keys).is_none());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(100))]
+    #[test]
+    fn no_octets_panic(noise in proptest::collection::vec(proptest::num::u8::ANY, 0..200), keep in 0..80_usize) {
+        let mut octets = Vec::new();
+        Vault::default().write_to(&mut octets, &keys()).unwrap();
+        octets.truncate(keep);
+        octets.extend(noise);
+        proptest::prop_assert!(Vault::read_from(&octets[..], &keys()).is_err());
+    }
+}
