@@ -1,0 +1,366 @@
+//! Everything that can stand in the audit file. The list is closed and the fields are ids and counts: no text that
+//! somebody typed, no number, no content.
+
+use std::net::IpAddr;
+
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, KeyId, PlatformId, Reason};
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// The gateway itself.
+    System,
+    /// A north account that has authenticated, or whose name exists.
+    Account(AccountId),
+    /// A notary platform.
+    Platform(PlatformId),
+    /// Carrier staff on the ops socket, by their user id on the host.
+    Operator(u32),
+    /// A peer whose name is not an account's; the name itself is not kept, since it may be anything.
+    Unknown,
+}
+
+/// What happened (A-7.6-1). Whether it succeeded is part of what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "fields are named as they stand in the file")]
+pub enum AuditEvent {
+    /// The gateway began to serve.
+    Started,
+    /// It begins to drain.
+    Draining,
+    /// It ended in order.
+    Stopped,
+    /// A torn last line of so many octets was cut off at the start.
+    TailCut { octets: u64 },
+    /// A peer bound.
+    BindAccepted { source: IpAddr, mode: BindMode },
+    /// A bind was refused.
+    BindRefused { source: IpAddr, cause: RefusedBind },
+    /// A source is locked out of an account.
+    AccountLocked { source: IpAddr },
+    /// A bind ended.
+    Unbound { source: IpAddr },
+    /// Authorizations were registered or replaced.
+    AuthorizationsRegistered { count: u64 },
+    /// A registration was refused.
+    AuthorizationRefused { reason: Reason },
+    /// One authorization was revoked.
+    AuthorizationRevoked { authorization: AuthorizationId },
+    /// A revocation was refused.
+    RevocationRefused { authorization: AuthorizationId, reason: Reason },
+    /// Messages were refused for one reason since the last such record of this account.
+    MessagesRefused { reason: Reason, count: u64 },
+    /// A new configuration took hold.
+    Reloaded { part: ConfigPart, added: u64, changed: u64, removed: u64 },
+    /// A new configuration was refused; the old one stays.
+    ReloadRefused { part: ConfigPart },
+    /// A subscriber feed was imported.
+    FeedImported { bindings: u64, tenures: u64 },
+    /// A subscriber feed was refused as a whole.
+    FeedRefused,
+    /// A key came into use.
+    KeyLoaded { key: KeyId },
+    /// A key went out of use.
+    KeyRetired { key: KeyId },
+    /// A key was asked for that is not there.
+    KeyMissing { key: KeyId },
+    /// A south channel can be used.
+    ChannelUp { channel: ChannelId },
+    /// A south channel cannot be used.
+    ChannelDown { channel: ChannelId },
+    /// Old data was deleted.
+    Purged { kind: PurgedKind, count: u64 },
+}
+
+/// How a peer bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of SMPP")]
+pub enum BindMode {
+    Transmitter,
+    Receiver,
+    Transceiver,
+}
+
+/// Why a bind was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedBind {
+    /// No such account.
+    UnknownAccount,
+    /// Wrong password.
+    WrongPassword,
+    /// Address, certificate or suspension.
+    NotAllowed,
+    /// All binds taken.
+    TooManyBinds,
+    /// Locked out.
+    LockedOut,
+}
+
+/// A part of the configuration that is reloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ConfigPart {
+    Accounts,
+    Channels,
+    Platforms,
+}
+
+/// What was purged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum PurgedKind {
+    Messages,
+    Authorizations,
+    CdrFiles,
+    AuditFiles,
+}
+
+impl AuditEvent {
+    /// The type of the records that the chain itself writes.
+    pub(crate) const CHECKPOINT: &'static str = "checkpoint";
+
+    /// Every type that can stand in the file (B-4.1.6c).
+    pub const TYPES: [&'static str; 24] = [
+        "started",
+        "draining",
+        "stopped",
+        "tail_cut",
+        "bind_accepted",
+        "bind_refused",
+        "account_locked",
+        "unbound",
+        "authorizations_registered",
+        "authorization_refused",
+        "authorization_revoked",
+        "revocation_refused",
+        "messages_refused",
+        "reloaded",
+        "reload_refused",
+        "feed_imported",
+        "feed_refused",
+        "key_loaded",
+        "key_retired",
+        "key_missing",
+        "channel_up",
+        "channel_down",
+        "purged",
+        Self::CHECKPOINT,
+    ];
+
+    /// Its type, as it stands in the file.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+            Self::TailCut { .. } => "tail_cut",
+            Self::BindAccepted { .. } => "bind_accepted",
+            Self::BindRefused { .. } => "bind_refused",
+            Self::AccountLocked { .. } => "account_locked",
+            Self::Unbound { .. } => "unbound",
+            Self::AuthorizationsRegistered { .. } => "authorizations_registered",
+            Self::AuthorizationRefused { .. } => "authorization_refused",
+            Self::AuthorizationRevoked { .. } => "authorization_revoked",
+            Self::RevocationRefused { .. } => "revocation_refused",
+            Self::MessagesRefused { .. } => "messages_refused",
+            Self::Reloaded { .. } => "reloaded",
+            Self::ReloadRefused { .. } => "reload_refused",
+            Self::FeedImported { .. } => "feed_imported",
+            Self::FeedRefused => "feed_refused",
+            Self::KeyLoaded { .. } => "key_loaded",
+            Self::KeyRetired { .. } => "key_retired",
+            Self::KeyMissing { .. } => "key_missing",
+            Self::ChannelUp { .. } => "channel_up",
+            Self::ChannelDown { .. } => "channel_down",
+            Self::Purged { .. } => "purged",
+        }
+    }
+
+    /// Whether what was tried succeeded (A-7.6-2).
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        !matches!(
+            self,
+            Self::TailCut { .. }
+                | Self::BindRefused { .. }
+                | Self::AccountLocked { .. }
+                | Self::AuthorizationRefused { .. }
+                | Self::RevocationRefused { .. }
+                | Self::MessagesRefused { .. }
+                | Self::ReloadRefused { .. }
+                | Self::FeedRefused
+                | Self::KeyMissing { .. }
+                | Self::ChannelDown { .. }
+        )
+    }
+
+    pub(super) fn write_fields(&self, line: &mut JsonLine<'_>) {
+        match self {
+            Self::Started | Self::Draining | Self::Stopped | Self::FeedRefused => {}
+            Self::TailCut { octets } => line.number("octets", *octets),
+            Self::BindAccepted { source, mode } => {
+                line.address(*source);
+                line.text("mode", mode.name());
+            }
+            Self::BindRefused { source, cause } => {
+                line.address(*source);
+                line.text("cause", cause.name());
+            }
+            Self::AccountLocked { source } | Self::Unbound { source } => line.address(*source),
+            Self::AuthorizationsRegistered { count } => line.number("count", *count),
+            Self::AuthorizationRefused { reason } => line.text("reason", reason.name()),
+            Self::AuthorizationRevoked { authorization } => {
+                line.text("authorization", authorization.as_str())
+            }
+            Self::RevocationRefused { authorization, reason } => {
+                line.text("authorization", authorization.as_str());
+                line.text("reason", reason.name());
+            }
+            Self::MessagesRefused { reason, count } => {
+                line.text("reason", reason.name());
+                line.number("count", *count);
+            }
+            Self::Reloaded { part, added, changed, removed } => {
+                line.text("part", part.name());
+                line.number("added", *added);
+                line.number("changed", *changed);
+                line.number("removed", *removed);
+            }
+            Self::ReloadRefused { part } => line.text("part", part.name()),
+            Self::FeedImported { bindings, tenures } => {
+                line.number("bindings", *bindings);
+                line.number("tenures", *tenures);
+            }
+            Self::KeyLoaded { key } | Self::KeyRetired { key } | Self::KeyMissing { key } => {
+                line.text("key", key.as_str());
+            }
+            Self::ChannelUp { channel } | Self::ChannelDown { channel } => {
+                line.text("channel", channel.as_str())
+            }
+            Self::Purged { kind, count } => {
+                line.text("kind", kind.name());
+                line.number("count", *count);
+            }
+        }
+    }
+}
+
+impl BindMode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Transmitter => "transmitter",
+            Self::Receiver => "receiver",
+            Self::Transceiver => "transceiver",
+        }
+    }
+}
+
+impl RefusedBind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::UnknownAccount => "unknown_account",
+            Self::WrongPassword => "wrong_password",
+            Self::NotAllowed => "not_allowed",
+            Self::TooManyBinds => "too_many_binds",
+            Self::LockedOut => "locked_out",
+        }
+    }
+}
+
+impl ConfigPart {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Channels => "channels",
+            Self::Platforms => "platforms",
+        }
+    }
+}
+
+impl PurgedKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Authorizations => "authorizations",
+            Self::CdrFiles => "cdr_files",
+            Self::AuditFiles => "audit_files",
+        }
+    }
+}
+
+impl Actor {
+    pub(super) fn write(&self, line: &mut JsonLine<'_>) {
+        match self {
+            Self::System => line.text("user", "system"),
+            Self::Unknown => line.text("user", "unknown"),
+            Self::Account(account) => line.tagged("user", "account:", account.as_str()),
+            Self::Platform(platform) => line.tagged("user", "platform:", platform.as_str()),
+            Self::Operator(uid) => line.tagged("user", "operator:", &uid.to_string()),
+        }
+    }
+}
+
+/// Writes the members of one JSON object. All texts are printable ASCII, so only quote and backslash need escaping.
+pub(super) struct JsonLine<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+impl<'a> JsonLine<'a> {
+    pub(super) fn begin(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, first: true }
+    }
+
+    pub(super) fn text(&mut self, name: &str, value: &str) {
+        self.tagged(name, "", value);
+    }
+
+    pub(super) fn tagged(&mut self, name: &str, tag: &str, value: &str) {
+        self.name(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(tag.as_bytes());
+        for byte in value.bytes() {
+            if matches!(byte, b'"' | b'\\') {
+                self.out.push(b'\\');
+            }
+            self.out.push(byte);
+        }
+        self.out.push(b'"');
+    }
+
+    pub(super) fn number(&mut self, name: &str, value: u64) {
+        self.raw(name, value.to_string().as_bytes());
+    }
+
+    pub(super) fn flag(&mut self, name: &str, value: bool) {
+        self.raw(name, if value { b"true" } else { b"false" });
+    }
+
+    /// The value is written by `write`, and must not need escaping.
+    pub(super) fn quoted(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.name(name);
+        self.out.push(b'"');
+        write(self.out);
+        self.out.push(b'"');
+    }
+
+    fn address(&mut self, source: IpAddr) {
+        self.text("source", &source.to_string());
+    }
+
+    fn raw(&mut self, name: &str, value: &[u8]) {
+        self.name(name);
+        self.out.extend_from_slice(value);
+    }
+
+    fn name(&mut self, name: &str) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+}

@@ -1,0 +1,148 @@
+//! A CSV line back into a record: for tools and tests.
+
+use veilgate_names::{
+    AccountId, AsOf, AuthorizationId, ChannelId, EncryptedDeviceId, EnterpriseId, Extension, FinalState,
+    MessageId, Octets, PlatformId, Reason, ServiceNumber, Timestamp,
+};
+
+use super::file::CdrFault;
+use super::{COLUMNS, Cdr, CdrKind, Coding, DeviceIdKind, NetworkText, NodeName, VERSION};
+use crate::hash::{Sm3Hash, digit};
+
+impl Cdr {
+    /// Reads one CSV line, with or without its line feed.
+    ///
+    /// # Errors
+    /// [`CdrFault`] names the column that is wrong.
+    pub fn parse_line(line: &[u8]) -> Result<Self, CdrFault> {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).buffer_capacity(512).from_reader(line);
+        let mut record = csv::StringRecord::new();
+        let one = reader.read_record(&mut record).map_err(|_| CdrFault::Csv)?;
+        if !one || record.len() != COLUMNS.len() {
+            return Err(CdrFault::Csv);
+        }
+        Fields(&record).cdr()
+    }
+}
+
+struct Fields<'a>(&'a csv::StringRecord);
+
+impl Fields<'_> {
+    fn cdr(&self) -> Result<Cdr, CdrFault> {
+        if self.text("ver") != VERSION {
+            return Err(CdrFault::Column("ver"));
+        }
+        Ok(Cdr {
+            id: self.must("cdr_id", |t| MessageId::parse(t).ok())?,
+            kind: self.must("kind", kind)?,
+            tenant: self.may("tenant", |t| EnterpriseId::parse(t).ok())?,
+            platform: self.may("platform", |t| PlatformId::parse(t).ok())?,
+            account: self.may("account", |t| AccountId::parse(t).ok())?,
+            authorization: self.may("auth_id", |t| AuthorizationId::parse(t).ok())?,
+            device_id_kind: self
+                .may("id_type", |t| DeviceIdKind::ALL.into_iter().find(|kind| kind.name() == t))?,
+            encrypted_device_id: self.may("enc_id", |t| EncryptedDeviceId::parse(t).ok())?,
+            as_of: self.may("as_of", |t| AsOf::parse(t).ok())?,
+            msisdn_sealed: self.may("msisdn_sealed", octets)?,
+            service_number: self.may("code", |t| ServiceNumber::parse(t).ok())?,
+            extension: Extension::parse(self.text("ext")).map_err(|_| CdrFault::Column("ext"))?,
+            coding: self.must("coding", |t| Coding::ALL.into_iter().find(|coding| coding.name() == t))?,
+            characters: self.must("chars", |t| t.parse().ok())?,
+            segments: self.must("segments", |t| t.parse().ok())?,
+            content_sm3: self.may("content_sm3", |t| Sm3Hash::from_hex(t.as_bytes()))?,
+            channel: self.may("channel", |t| ChannelId::parse(t).ok())?,
+            smsc_message_id: self.may("smsc_msg_id", network)?,
+            accepted_at: self.must("t_accept", |t| Timestamp::parse(t).ok())?,
+            submitted_at: self.may("t_submit", |t| Timestamp::parse(t).ok())?,
+            responded_at: self.may("t_resp", |t| Timestamp::parse(t).ok())?,
+            done_at: self.must("t_done", |t| Timestamp::parse(t).ok())?,
+            raw_stat: self.may("raw_stat", network)?,
+            state: self.must("state", state)?,
+            reason: self.may("reason", reason)?,
+            attempts: self.must("attempts", |t| t.parse().ok())?,
+            billed: self.must("bill_flag", flag)?,
+            node: self.must("node", |t| NodeName::parse(t).ok())?,
+        })
+    }
+
+    fn text(&self, column: &str) -> &str {
+        let index = COLUMNS.iter().position(|name| *name == column);
+        index.and_then(|index| self.0.get(index)).unwrap_or_default()
+    }
+
+    fn must<T>(&self, column: &'static str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, CdrFault> {
+        read(self.text(column)).ok_or(CdrFault::Column(column))
+    }
+
+    fn may<T>(
+        &self,
+        column: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, CdrFault> {
+        if self.text(column).is_empty() { Ok(None) } else { self.must(column, read).map(Some) }
+    }
+}
+
+/// The state's column. A borrowed name, since the record is written on the hot path.
+pub(super) fn state_name(state: FinalState) -> &'static str {
+    match state {
+        FinalState::Delivered => "DELIVERED",
+        FinalState::Undeliverable => "UNDELIVERABLE",
+        FinalState::Rejected => "REJECTED",
+        FinalState::Expired => "EXPIRED",
+        FinalState::Cancelled => "CANCELLED",
+        FinalState::Unknown => "UNKNOWN",
+    }
+}
+
+fn state(text: &str) -> Option<FinalState> {
+    (0..=8).filter_map(FinalState::from_message_state).find(|state| state_name(*state) == text)
+}
+
+fn kind(text: &str) -> Option<CdrKind> {
+    [CdrKind::MobileTerminated, CdrKind::MobileOriginated].into_iter().find(|kind| kind.name() == text)
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+fn network(text: &str) -> Option<NetworkText> {
+    NetworkText::new(text.as_bytes()).filter(|kept| kept.as_str() == text)
+}
+
+fn octets(text: &str) -> Option<Octets> {
+    let pairs = text.as_bytes().chunks(2);
+    let bytes: Option<Vec<u8>> = pairs
+        .map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        })
+        .collect();
+    bytes.map(Octets::from)
+}
+
+/// Lists every reason and fails to compile when one is missing.
+macro_rules! reasons {
+    ($($name:ident)*) => {
+        pub(super) const REASONS: &[Reason] = &[$(Reason::$name),*];
+        const _: fn(Reason) = |reason| match reason { $(Reason::$name)|* => () };
+    };
+}
+
+reasons! {
+    Schema BadTime BadAsofFuture Unsupported NotAPseudonym Unauthenticated NotPermitted Replay AuthMissing
+    AuthUnconfirmed AuthExpired AuthRevoked AuthScope WindowAuth FreqAuth AuthInvalid NotFoundAsof NoTenureAsof
+    AmbiguousDevice AmbiguousTenure NumberDisconnected Suspended DecryptFail KeyExpired NumberReassigned
+    NumberRetakenSameHolder HistoryExpired PortedOut NotOurSubscriber AccountSuspended Balance Tps Quota
+    CliForbidden NoSlot NoRoute SmscRejected SmscUndelivered Expired Cancelled OutcomeUnknown ReportMissing
+    QueueFull Internal
+}
+
+fn reason(text: &str) -> Option<Reason> {
+    REASONS.iter().copied().find(|reason| reason.name() == text)
+}
