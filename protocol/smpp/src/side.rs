@@ -38,7 +38,7 @@ impl Side for South {
     }
 }
 
-/// A phone number as an SMSC wrote it. There is no comparison, no copy of digits and no encoder for it.
+/// A phone number as an SMSC wrote it. There is no comparison and no encoder for it.
 ///
 /// Its fields are private:
 /// ```compile_fail,E0616
@@ -81,7 +81,8 @@ mod policy {
     /// What a side is held to. Northern peers get the exact status for a slip; an SMSC's slip must not cost
     /// a receipt.
     pub trait Policy {
-        /// Whether a known TLV must have a length the standard allows.
+        /// Whether a known TLV of a request must have a length the standard allows. Of a response never: what
+        /// it says about the request counts for more.
         const STRICT_TLVS: bool;
         /// Octets of `short_message`: 254 in SMPP 3.4, 255 in 5.0.
         const SHORT_MESSAGE: usize;

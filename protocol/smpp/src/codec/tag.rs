@@ -16,7 +16,7 @@ named!(Tag, 6, {
     SOURCE_ADDR_SUBUNIT = 0x000d, "`source_addr_subunit`: 1 octet.";
     SOURCE_NETWORK_TYPE = 0x000e, "`source_network_type`: 1 octet.";
     SOURCE_BEARER_TYPE = 0x000f, "`source_bearer_type`: 1 octet.";
-    SOURCE_TELEMATICS_ID = 0x0010, "`source_telematics_id`: 1 octet.";
+    SOURCE_TELEMATICS_ID = 0x0010, "`source_telematics_id`: 1 octet; some peers send 2.";
     QOS_TIME_TO_LIVE = 0x0017, "`qos_time_to_live`: seconds, 4 octets.";
     PAYLOAD_TYPE = 0x0019, "`payload_type`: 1 octet.";
     ADDITIONAL_STATUS_INFO_TEXT = 0x001d, "`additional_status_info_text`: C-octet string.";
@@ -97,7 +97,6 @@ impl Tag {
             | Self::SOURCE_ADDR_SUBUNIT
             | Self::SOURCE_NETWORK_TYPE
             | Self::SOURCE_BEARER_TYPE
-            | Self::SOURCE_TELEMATICS_ID
             | Self::PAYLOAD_TYPE
             | Self::MS_MSG_WAIT_FACILITIES
             | Self::PRIVACY_INDICATOR
@@ -127,6 +126,7 @@ impl Tag {
             | Self::ITS_SESSION_INFO => 2..=2,
             Self::NETWORK_ERROR_CODE => 3..=3,
             Self::QOS_TIME_TO_LIVE => 4..=4,
+            Self::SOURCE_TELEMATICS_ID => 1..=2,
             Self::MS_VALIDITY => 1..=4,
             Self::ALERT_ON_MESSAGE_DELIVERY => 0..=1,
             Self::RECEIPTED_MESSAGE_ID | Self::CALLBACK_NUM_ATAG => 0..=65,

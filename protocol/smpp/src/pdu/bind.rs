@@ -124,11 +124,11 @@ pub struct BindResp<'a> {
 }
 
 impl<'a> BindResp<'a> {
-    pub(super) fn read(mode: BindMode, mut body: Reader<'a>, strict: bool) -> Result<Self, Status> {
+    pub(super) fn read(mode: BindMode, mut body: Reader<'a>) -> Result<Self, Status> {
         if body.is_empty() {
             return Ok(Self { mode, ..Self::default() });
         }
-        Ok(Self { mode, system_id: Some(body.c_string(Status::RINVSYSID)?), tlvs: body.tlvs(strict)? })
+        Ok(Self { mode, system_id: Some(body.c_string(Status::RINVSYSID)?), tlvs: body.tlvs(false)? })
     }
 
     /// The highest version the peer speaks, if it said so.

@@ -14,8 +14,8 @@ macro_rules! bare {
         }
 
         impl<'a> $name<'a> {
-            pub(super) fn read(body: Reader<'a>, strict: bool) -> Result<Self, Status> {
-                Ok(Self { tlvs: body.tlvs(strict)? })
+            pub(super) fn read(body: Reader<'a>) -> Result<Self, Status> {
+                Ok(Self { tlvs: body.tlvs(false)? })
             }
 
             /// Appends the PDU.

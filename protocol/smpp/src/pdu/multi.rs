@@ -111,14 +111,14 @@ pub struct SubmitMultiResp<'a> {
 }
 
 impl<'a> SubmitMultiResp<'a> {
-    pub(super) fn read(mut body: Reader<'a>, strict: bool) -> Result<Self, Status> {
+    pub(super) fn read(mut body: Reader<'a>) -> Result<Self, Status> {
         if body.is_empty() {
             return Ok(Self::default());
         }
         Ok(Self {
             message_id: Some(body.c_string(Status::RINVMSGID)?),
             unsuccessful: Unsuccessfuls::read(&mut body)?,
-            tlvs: body.tlvs(strict)?,
+            tlvs: body.tlvs(false)?,
         })
     }
 

@@ -59,7 +59,7 @@ pub struct QuerySmResp<'a> {
 }
 
 impl<'a> QuerySmResp<'a> {
-    pub(super) fn read(mut body: Reader<'a>, strict: bool) -> Result<Self, Status> {
+    pub(super) fn read(mut body: Reader<'a>) -> Result<Self, Status> {
         if body.is_empty() {
             return Ok(Self::default());
         }
@@ -69,7 +69,7 @@ impl<'a> QuerySmResp<'a> {
             message_state: body.octet()?,
             error_code: body.octet()?,
         };
-        Ok(Self { result: Some(result), tlvs: body.tlvs(strict)? })
+        Ok(Self { result: Some(result), tlvs: body.tlvs(false)? })
     }
 
     /// Appends the PDU.

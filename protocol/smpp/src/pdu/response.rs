@@ -17,11 +17,11 @@ macro_rules! message_response {
         }
 
         impl<'a> $name<'a> {
-            pub(super) fn read(mut body: Reader<'a>, strict: bool) -> Result<Self, Status> {
+            pub(super) fn read(mut body: Reader<'a>) -> Result<Self, Status> {
                 if body.is_empty() {
                     return Ok(Self::default());
                 }
-                Ok(Self { message_id: Some(body.c_string(Status::RINVMSGID)?), tlvs: body.tlvs(strict)? })
+                Ok(Self { message_id: Some(body.c_string(Status::RINVMSGID)?), tlvs: body.tlvs(false)? })
             }
 
             /// Appends the PDU.

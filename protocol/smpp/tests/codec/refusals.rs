@@ -107,6 +107,8 @@ fn a_refused_response_may_leave_its_body_out() {
         assert_eq!(status::<South>(id, b""), Status::OK, "{id:?}");
     }
     assert_eq!(status::<South>(CommandId::SUBMIT_SM_RESP, b"\0"), Status::OK);
+    let odd_length = [b"\0".as_slice(), &tlv(Tag::MESSAGE_STATE, &[0, 2])].concat();
+    assert_eq!(status::<North>(CommandId::DELIVER_SM_RESP, &odd_length), Status::OK);
     let with_congestion = [b"id-1\0".as_slice(), &tlv(Tag::CONGESTION_STATE, &[80])].concat();
     assert_eq!(status::<South>(CommandId::SUBMIT_SM_RESP, &with_congestion), Status::OK);
 }
