@@ -10,19 +10,33 @@ pub use id::{IdFormat, IdKey};
 use veilgate_names::{FinalState, Timestamp};
 
 use super::TextError;
+use crate::codec::{Tag, Tlvs};
 
 /// The longest message id (SMPP 3.4, 5.3.2.12, without the NUL).
 pub const MAX_ID: usize = 64;
 
 /// What the TLVs of a receipt say, as they stood on the wire.
 #[derive(Clone, Copy, Default)]
-pub struct ReceiptTlvs<'b> {
+pub struct ReceiptParameters<'b> {
     /// `receipted_message_id`, with or without its NUL.
     pub message_id: Option<&'b [u8]>,
     /// `message_state`.
     pub message_state: Option<u8>,
     /// `network_error_code`: network type and a 16-bit code.
     pub network_error: Option<[u8; 3]>,
+}
+
+impl<'b> ReceiptParameters<'b> {
+    /// Picks them out of a PDU's TLVs; one of a wrong length is not there.
+    #[must_use]
+    pub fn of(tlvs: Tlvs<'b>) -> Self {
+        let network_error = tlvs.find(Tag::NETWORK_ERROR_CODE).map(|tlv| tlv.value);
+        Self {
+            message_id: tlvs.find(Tag::RECEIPTED_MESSAGE_ID).map(|tlv| tlv.c_octets()),
+            message_state: tlvs.find(Tag::MESSAGE_STATE).and_then(|tlv| tlv.octet()),
+            network_error: network_error.and_then(|value| value.as_bytes().try_into().ok()),
+        }
+    }
 }
 
 /// What became of a message, as its SMSC tells it.
@@ -59,7 +73,7 @@ pub struct NetworkError {
 ///
 /// # Errors
 /// [`TextError::ReceiptId`] when neither names a message, or with more than 64 octets.
-pub fn parse<'b>(tlvs: ReceiptTlvs<'b>, text: &'b [u8]) -> Result<Receipt<'b>, TextError> {
+pub fn parse<'b>(tlvs: ReceiptParameters<'b>, text: &'b [u8]) -> Result<Receipt<'b>, TextError> {
     let fields = Fields::read(text);
     let id = tlvs.message_id.map(trim).filter(|id| !id.is_empty()).or(fields.id).unwrap_or_default();
     if id.is_empty() || id.len() > MAX_ID {
@@ -228,9 +242,9 @@ fn trim(id: &[u8]) -> &[u8] {
     id.get(..end).unwrap_or_default().trim_ascii()
 }
 
-impl std::fmt::Debug for ReceiptTlvs<'_> {
+impl std::fmt::Debug for ReceiptParameters<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ReceiptTlvs")
+        f.write_str("ReceiptParameters")
     }
 }
 

@@ -3,6 +3,7 @@
 //! refused.
 
 use super::TextError;
+use crate::codec::{Tag, Tlvs};
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,24 @@ impl Segment {
             (Some(reference), Some(total), Some(number)) => Self::new(reference, total, number).map(Some),
             _ => Err(TextError::Segment),
         }
+    }
+
+    /// Reads the same TLVs out of a PDU.
+    ///
+    /// # Errors
+    /// [`TextError::Segment`] as [`Self::from_sar`], also for one of a wrong length.
+    pub fn of(tlvs: Tlvs<'_>) -> Result<Option<Self>, TextError> {
+        let tags = [Tag::SAR_MSG_REF_NUM, Tag::SAR_TOTAL_SEGMENTS, Tag::SAR_SEGMENT_SEQNUM];
+        let [reference, total, number] = tags.map(|tag| tlvs.find(tag));
+        if reference.is_none() && total.is_none() && number.is_none() {
+            return Ok(None);
+        }
+        let read = Self::from_sar(
+            reference.and_then(|tlv| tlv.short()),
+            total.and_then(|tlv| tlv.octet()),
+            number.and_then(|tlv| tlv.octet()),
+        )?;
+        read.ok_or(TextError::Segment).map(Some)
     }
 
     /// The one numbering of a message that may carry a header, `sar_*` TLVs or neither.

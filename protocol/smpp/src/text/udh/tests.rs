@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::codec::TlvList;
 
 #[test]
 fn both_widths_of_reference() {
@@ -47,6 +48,20 @@ fn sar_is_all_or_nothing_and_never_beside_a_header() {
     assert_eq!(Segment::only(Some(segment), Some(segment)), Err(TextError::MixedSegments));
     assert_eq!(Segment::only(None, Some(segment)), Ok(Some(segment)));
     assert_eq!(Segment::only(Some(segment), None), Ok(Some(segment)));
+}
+
+#[test]
+fn sar_is_read_out_of_tlvs() {
+    let mut tlvs = TlvList::new();
+    assert_eq!(Segment::of(tlvs.view()), Ok(None));
+    tlvs.push(Tag::SAR_MSG_REF_NUM, &[1]).unwrap();
+    assert_eq!(Segment::of(tlvs.view()), Err(TextError::Segment));
+    let mut tlvs = TlvList::new();
+    tlvs.push(Tag::SAR_MSG_REF_NUM, &[1, 2]).unwrap();
+    tlvs.push(Tag::SAR_TOTAL_SEGMENTS, &[3]).unwrap();
+    assert_eq!(Segment::of(tlvs.view()), Err(TextError::Segment));
+    tlvs.push(Tag::SAR_SEGMENT_SEQNUM, &[2]).unwrap();
+    assert_eq!(Segment::of(tlvs.view()), Ok(Some(Segment { reference: 0x0102, total: 3, number: 2 })));
 }
 
 proptest! {
