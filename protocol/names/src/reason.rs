@@ -171,6 +171,15 @@ macro_rules! codes {
         #[expect(missing_docs, reason = "each is the row of that name in interfaces.md section 6")]
         impl Code {
             $(pub const $name: Self = Self { number: $number, smpp_status: $status, name: $text };)*
+
+            /// The row with these four digits.
+            #[must_use]
+            pub fn by_number(number: u16) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
         }
     };
 }

@@ -1,1 +1,34 @@
-//! veilgate-flow
+//! The message's way as types: received, admitted, resolved, cleared, journalled, routed, sent, settled; and back:
+//! receipts and replies. Decisions only: the shell brings PDUs and moments in, and carries turns to the store
+//! and outcomes to the sockets.
+
+mod book;
+mod cdr;
+mod correlate;
+mod delivery;
+mod directory;
+mod flow;
+mod live;
+mod message;
+mod recipient;
+mod record;
+mod refusal;
+mod reply;
+mod restore;
+mod rewrite;
+mod route;
+mod seal;
+mod turn;
+
+pub use book::{Answer, LinkEvent};
+pub use correlate::ReceiptFact;
+pub use delivery::{Attempt, Content, Delivery, Outbox};
+pub use directory::{ChannelRules, Directory, FlowRules, NumberRules};
+pub use flow::{ChannelFacts, Flow, Gate, Outgoing};
+pub use live::{Body, Moment};
+pub use record::RecordError;
+pub use refusal::Refusal;
+pub use reply::{Attribution, Incoming, Unattributed};
+pub use restore::{Restored, pending_cdrs, reserve_ids};
+pub use rewrite::with_deliver;
+pub use turn::{Counts, DeliverAnswer, LinkId, Outcomes, SessionId, Turn, Waiting};

@@ -19,11 +19,13 @@ pub enum Space {
     Slot,
     /// The gateway's own marks: counters, cursors, versions.
     Meta,
+    /// CDRs that are not in a CDR file yet.
+    Cdr,
 }
 
 impl Space {
     /// Every space, in the order of the tags.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Message,
         Self::State,
         Self::Delivery,
@@ -32,9 +34,10 @@ impl Space {
         Self::Revocation,
         Self::Slot,
         Self::Meta,
+        Self::Cdr,
     ];
 
-    /// The octet that stands for this space on disk, 1 to 8.
+    /// The octet that stands for this space on disk, 1 to 9.
     #[must_use]
     pub const fn tag(self) -> u8 {
         match self {
@@ -46,6 +49,7 @@ impl Space {
             Self::Revocation => 6,
             Self::Slot => 7,
             Self::Meta => 8,
+            Self::Cdr => 9,
         }
     }
 
@@ -61,6 +65,7 @@ impl Space {
             6 => Self::Revocation,
             7 => Self::Slot,
             8 => Self::Meta,
+            9 => Self::Cdr,
             _ => return None,
         })
     }
@@ -75,6 +80,6 @@ mod tests {
         for space in Space::ALL {
             assert_eq!(Space::from_tag(space.tag()), Some(space));
         }
-        assert_eq!((Space::from_tag(0), Space::from_tag(9)), (None, None));
+        assert_eq!((Space::from_tag(0), Space::from_tag(10)), (None, None));
     }
 }

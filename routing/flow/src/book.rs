@@ -1,0 +1,578 @@
+//! The book of live messages: which phase each is in, where it waits, and what an event makes of it. Memory
+//! only; every change that must survive is put into the caller's turn. One lock around all of it, held for
+//! map operations only: nothing is sealed, resolved or formatted here.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use veilgate_names::{ChannelId, FinalState, MessageId, Monotonic, Octets, Reason};
+use veilgate_smpp::text::receipt::IdKey;
+use veilgate_store::Space;
+
+use crate::correlate::{Correlate, Match, ReceiptFact};
+use crate::live::{Answered, Ended, Live, Moment, Phase};
+use crate::record::StateRecord;
+use crate::route::{Candidate, choose};
+use crate::turn::{DeliverAnswer, LinkId, Outcomes, Turn, Waiting};
+use crate::{ChannelRules, FlowRules};
+
+/// What the SMSC answered to a `submit_sm`.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// ESME_ROK with its id, as it came and in canonical form.
+    Accepted {
+        /// As it came.
+        id: Octets,
+        /// For matching receipts.
+        key: IdKey,
+    },
+    /// ESME_RTHROTTLED or ESME_RMSGQFUL: later, on any channel.
+    Throttled,
+    /// A passing fault of the SMSC: again, up to `max_attempts`.
+    Failed,
+    /// No.
+    Refused {
+        /// The `command_status`.
+        status: u32,
+    },
+}
+
+/// What a link saw, collected over one read and handled under one lock.
+#[derive(Debug, Clone)]
+pub enum LinkEvent {
+    /// A response, in time or late.
+    Answered {
+        /// The message it answers.
+        message: MessageId,
+        /// What it says.
+        answer: Answer,
+    },
+    /// No response in time.
+    TimedOut {
+        /// The message that was sent.
+        message: MessageId,
+    },
+    /// A delivery receipt.
+    Receipt {
+        /// What the id it names may stand for, likelier first.
+        keys: [Option<IdKey>; 2],
+        /// What it says.
+        fact: ReceiptFact,
+        /// Its sequence number, to be answered.
+        sequence: u32,
+    },
+}
+
+pub(crate) struct Channel {
+    pub(crate) rules: ChannelRules,
+    queue: VecDeque<MessageId>,
+    delayed: BTreeSet<(Monotonic, MessageId)>,
+    links_up: u32,
+}
+
+/// See the module.
+pub(crate) struct Book {
+    rules: FlowRules,
+    live: FxHashMap<MessageId, Live>,
+    correlate: Correlate,
+    channels: Vec<Channel>,
+    candidates: Vec<Candidate>,
+    deadlines: BTreeSet<(Monotonic, MessageId)>,
+}
+
+impl Book {
+    pub(crate) fn new(rules: FlowRules) -> Self {
+        let correlate =
+            Correlate::new(rules.early_receipt_hold, rules.max_early_receipts, rules.max_recent_receipts);
+        Self {
+            rules,
+            live: FxHashMap::default(),
+            correlate,
+            channels: Vec::new(),
+            candidates: Vec::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+
+    /// Takes over the channels of a (re)loaded configuration; known ones keep their place and queue, vanished
+    /// ones are switched off and their queues move.
+    pub(crate) fn configure(&mut self, channels: &[ChannelRules], outcomes: &mut Outcomes) {
+        for candidate in &mut self.candidates {
+            candidate.enabled = false;
+        }
+        for rules in channels {
+            if let Some(index) = self.channel_index(&rules.id) {
+                if let Some(channel) = self.channels.get_mut(usize::from(index)) {
+                    channel.rules = rules.clone();
+                }
+                if let Some(candidate) = self.candidates.get_mut(usize::from(index)) {
+                    candidate.enabled = rules.enabled;
+                    candidate.weight = rules.weight;
+                }
+            } else {
+                self.candidates.push(Candidate::new(rules.weight, rules.enabled));
+                let (queue, delayed) = (VecDeque::new(), BTreeSet::new());
+                self.channels.push(Channel { rules: rules.clone(), queue, delayed, links_up: 0 });
+            }
+        }
+        self.rebalance(outcomes);
+    }
+
+    pub(crate) fn channel_index(&self, id: &ChannelId) -> Option<u16> {
+        let position = self.channels.iter().position(|channel| channel.rules.id == *id)?;
+        u16::try_from(position).ok()
+    }
+
+    pub(crate) fn channel(&self, index: u16) -> Option<&Channel> {
+        self.channels.get(usize::from(index))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.channels.iter().map(|channel| channel.queue.len() + channel.delayed.len()).sum()
+    }
+
+    /// A link was bound or lost. Queues move from channels that are down to those that are up.
+    pub(crate) fn link_count(&mut self, channel: u16, up: bool, outcomes: &mut Outcomes) {
+        if let Some(entry) = self.channels.get_mut(usize::from(channel)) {
+            entry.links_up = if up { entry.links_up + 1 } else { entry.links_up.saturating_sub(1) };
+            if let Some(candidate) = self.candidates.get_mut(usize::from(channel)) {
+                candidate.up = entry.links_up > 0;
+            }
+        }
+        self.rebalance(outcomes);
+    }
+
+    /// Whether any channel that is switched on has a bound link.
+    pub(crate) fn channels_up(&self) -> usize {
+        self.candidates.iter().filter(|candidate| candidate.enabled && candidate.up).count()
+    }
+
+    /// Whether a service number with these channels has any that is switched on.
+    pub(crate) fn has_route(&self, allowed: &[ChannelId]) -> bool {
+        self.channels.iter().zip(&self.candidates).any(|(channel, candidate)| {
+            candidate.enabled
+                && candidate.weight > 0
+                && (allowed.is_empty() || allowed.contains(&channel.rules.id))
+        })
+    }
+
+    /// Adds a durable message and queues it.
+    pub(crate) fn insert(&mut self, live: Live, at: Moment, outcomes: &mut Outcomes) {
+        let id = live.id;
+        self.live.insert(id, live);
+        self.enqueue(id, false, at, outcomes);
+    }
+
+    /// Adds a message that the SMSC already has (after a restart).
+    pub(crate) fn insert_answered(&mut self, mut live: Live, at: Moment) {
+        let id = live.id;
+        live.phase = Phase::Answered;
+        if let Some(answered) = &live.answered {
+            self.correlate.learn(live.channel, &answered.key, id);
+            live.deadline = at.mono_at(answered.at.plus(self.rules.report_timeout));
+        }
+        self.deadlines.insert((live.deadline, id));
+        self.live.insert(id, live);
+    }
+
+    /// Adds a message whose submit was begun when the process ended: its outcome is unknown (after a restart).
+    pub(crate) fn insert_unknown(
+        &mut self,
+        live: Live,
+        at: Moment,
+        outcomes: &mut Outcomes,
+        ended: &mut Vec<Ended>,
+    ) {
+        let id = live.id;
+        self.live.insert(id, live);
+        self.outcome_unknown(id, Duration::ZERO, at, outcomes);
+        if self.live.get(&id).is_some_and(|live| live.phase == Phase::Lost) {
+            ended.extend(self.end(id, FinalState::Unknown, Some(Reason::OutcomeUnknown), 0, at));
+        }
+    }
+
+    /// Pops up to `max` queued messages of a channel for one link; the caller checks each again.
+    pub(crate) fn pop(&mut self, channel: u16, max: usize, at: Moment) -> Vec<MessageId> {
+        let mut popped = Vec::new();
+        let Some(entry) = self.channels.get_mut(usize::from(channel)) else { return popped };
+        while let Some(&(when, id)) = entry.delayed.first() {
+            if when > at.mono {
+                break;
+            }
+            entry.delayed.pop_first();
+            entry.queue.push_front(id);
+        }
+        while popped.len() < max {
+            let Some(id) = entry.queue.pop_front() else { break };
+            let waits = |live: &Live| live.phase == Phase::Queued && live.channel == channel;
+            if self.live.get(&id).is_some_and(waits) {
+                popped.push(id);
+            }
+        }
+        popped
+    }
+
+    pub(crate) fn live(&mut self, id: MessageId) -> Option<&mut Live> {
+        self.live.get_mut(&id)
+    }
+
+    /// When the next postponed message of a channel may be popped.
+    pub(crate) fn next_delayed(&self, channel: u16) -> Option<Monotonic> {
+        self.channels.get(usize::from(channel))?.delayed.first().map(|(when, _)| *when)
+    }
+
+    /// Records that the submit is about to happen.
+    pub(crate) fn intend(&mut self, id: MessageId, at: Moment, turn: &mut Turn) -> bool {
+        let Some(live) = self.live.get_mut(&id) else { return false };
+        live.phase = Phase::Intended;
+        live.attempts = live.attempts.saturating_add(1);
+        live.submitted_at = Some(at.wall);
+        let Some(channel) = self.channels.get(usize::from(live.channel)) else { return false };
+        put_state(turn, live, &channel.rules.id);
+        true
+    }
+
+    /// The submit did not happen after all: back to the front of the queue.
+    pub(crate) fn not_sent(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        if live.phase != Phase::Intended {
+            return;
+        }
+        live.phase = Phase::Queued;
+        live.attempts = live.attempts.saturating_sub(1);
+        self.enqueue(id, true, at, outcomes);
+    }
+
+    /// The intent could not be written: again after a pause.
+    pub(crate) fn put_off(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) {
+        if self.live.get(&id).is_some_and(|live| live.phase == Phase::Intended) {
+            self.postpone(id, at, outcomes);
+        }
+    }
+
+    /// What a link saw. Messages that end are returned for [`Turn::finish`].
+    pub(crate) fn handle(
+        &mut self,
+        channel: u16,
+        link: LinkId,
+        event: LinkEvent,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> Option<Ended> {
+        match event {
+            LinkEvent::Answered { message, answer } => {
+                self.answered(channel, message, answer, at, turn, outcomes)
+            }
+            LinkEvent::TimedOut { message } => {
+                if self.live.get(&message).is_some_and(|live| live.phase == Phase::Sent(link)) {
+                    self.outcome_unknown(message, self.rules.late_answer_grace, at, outcomes);
+                }
+                None
+            }
+            LinkEvent::Receipt { keys, fact, sequence } => {
+                let answer = Waiting { peer: link, sequence };
+                self.receipt(channel, keys, fact, answer, at, outcomes)
+            }
+        }
+    }
+
+    /// A link died with these messages unanswered.
+    pub(crate) fn link_lost(
+        &mut self,
+        link: LinkId,
+        messages: &[MessageId],
+        at: Moment,
+        outcomes: &mut Outcomes,
+    ) -> Vec<Ended> {
+        self.correlate.drop_link(link);
+        let mut ended = Vec::new();
+        for &id in messages {
+            if !self.live.get(&id).is_some_and(|live| live.phase == Phase::Sent(link)) {
+                continue;
+            }
+            self.outcome_unknown(id, Duration::ZERO, at, outcomes);
+            if self.live.get(&id).is_some_and(|live| live.phase == Phase::Lost) {
+                ended.extend(self.end(id, FinalState::Unknown, Some(Reason::OutcomeUnknown), 0, at));
+            }
+        }
+        ended
+    }
+
+    /// Ends what has waited long enough, at most `max` per call, and lets go of early receipts.
+    pub(crate) fn tick(&mut self, max: usize, at: Moment, outcomes: &mut Outcomes) -> Vec<Ended> {
+        while let Some(early) = self.correlate.expired(at.mono) {
+            outcomes.counts.receipts_unmatched += 1;
+            outcomes.deliver_answers.push((early.answer, DeliverAnswer::Taken));
+        }
+        let mut ended = Vec::new();
+        while ended.len() < max {
+            let Some(&(deadline, id)) = self.deadlines.first() else { break };
+            if deadline > at.mono {
+                break;
+            }
+            self.deadlines.pop_first();
+            let Some(phase) = self.live.get(&id).map(|live| live.phase) else { continue };
+            let (state, reason) = match phase {
+                Phase::Queued => (FinalState::Expired, Reason::Expired),
+                Phase::Lost => (FinalState::Unknown, Reason::OutcomeUnknown),
+                Phase::Answered => (FinalState::Unknown, Reason::ReportMissing),
+                Phase::Intended | Phase::Sent(_) | Phase::Ending => continue,
+            };
+            ended.extend(self.end(id, state, Some(reason), 0, at));
+        }
+        for (index, channel) in self.channels.iter().enumerate() {
+            if channel.delayed.first().is_some_and(|(when, _)| *when <= at.mono) {
+                outcomes.channels.push(index);
+            }
+        }
+        ended
+    }
+
+    /// Ends a message that still waits, for a reason found when it woke.
+    pub(crate) fn end(
+        &mut self,
+        id: MessageId,
+        state: FinalState,
+        reason: Option<Reason>,
+        error: u16,
+        at: Moment,
+    ) -> Option<Ended> {
+        let live = self.live.get_mut(&id)?;
+        if live.phase == Phase::Ending {
+            return None;
+        }
+        Some(live.end(state, reason, error, at.wall))
+    }
+
+    /// The end is durable: the message is gone.
+    pub(crate) fn remove(&mut self, id: MessageId) {
+        if let Some(live) = self.live.remove(&id) {
+            self.deadlines.remove(&(live.deadline, id));
+            if let Some(answered) = &live.answered {
+                self.correlate.forget(live.channel, &answered.key, id);
+            }
+        }
+    }
+
+    /// The end could not be written: the message is as it was before, and is tried again by `tick`.
+    pub(crate) fn end_failed(&mut self, id: MessageId, at: Moment) {
+        let retry = self.rules.store_retry;
+        if let Some(live) = self.live.get_mut(&id) {
+            live.phase = if live.answered.is_some() { Phase::Answered } else { Phase::Lost };
+            self.set_deadline(id, at.mono.plus(retry));
+        }
+    }
+
+    fn answered(
+        &mut self,
+        channel: u16,
+        id: MessageId,
+        answer: Answer,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> Option<Ended> {
+        let live = self.live.get_mut(&id)?;
+        let open = matches!(live.phase, Phase::Sent(_) | Phase::Lost)
+            || (live.phase == Phase::Queued
+                && live.attempts > 0
+                && matches!(answer, Answer::Accepted { .. }));
+        if !open || live.channel != channel {
+            return None;
+        }
+        match answer {
+            Answer::Accepted { id: smsc_id, key } => {
+                live.phase = Phase::Answered;
+                live.body = None;
+                live.answered = Some(Answered { id: smsc_id, key: key.clone(), at: at.wall });
+                if let Some(entry) = self.channels.get(usize::from(channel)) {
+                    put_state(turn, live, &entry.rules.id);
+                }
+                self.set_deadline(id, at.mono.plus(self.rules.report_timeout));
+                let early = self.correlate.learn(channel, &key, id)?;
+                outcomes.counts.receipts_early += 1;
+                outcomes.counts.receipts_matched += 1;
+                self.end_by_receipt(id, early.fact, early.answer, at)
+            }
+            Answer::Throttled => {
+                outcomes.counts.throttled += 1;
+                self.postpone(id, at, outcomes);
+                None
+            }
+            Answer::Failed if live.attempts < self.rules.max_attempts => {
+                self.postpone(id, at, outcomes);
+                None
+            }
+            Answer::Failed => self.end(id, FinalState::Undeliverable, Some(Reason::SmscRejected), 0x08, at),
+            Answer::Refused { status } => {
+                let error = u16::try_from(status & 0xffff).unwrap_or(0);
+                self.end(id, FinalState::Rejected, Some(Reason::SmscRejected), error, at)
+            }
+        }
+    }
+
+    fn receipt(
+        &mut self,
+        channel: u16,
+        keys: [Option<IdKey>; 2],
+        fact: ReceiptFact,
+        answer: Waiting<LinkId>,
+        at: Moment,
+        outcomes: &mut Outcomes,
+    ) -> Option<Ended> {
+        match self.correlate.receipt(channel, keys, fact, answer, at.mono) {
+            Match::Message(id) => {
+                let ended = self.end_by_receipt(id, fact, answer, at);
+                if ended.is_some() {
+                    outcomes.counts.receipts_matched += 1;
+                } else {
+                    outcomes.counts.receipts_duplicate += 1;
+                    outcomes.deliver_answers.push((answer, DeliverAnswer::Later));
+                }
+                ended
+            }
+            Match::Held => None,
+            Match::Duplicate => {
+                outcomes.counts.receipts_duplicate += 1;
+                outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
+                None
+            }
+            Match::Full => {
+                outcomes.deliver_answers.push((answer, DeliverAnswer::Later));
+                None
+            }
+        }
+    }
+
+    fn end_by_receipt(
+        &mut self,
+        id: MessageId,
+        fact: ReceiptFact,
+        answer: Waiting<LinkId>,
+        at: Moment,
+    ) -> Option<Ended> {
+        let reason = match fact.state {
+            FinalState::Delivered => None,
+            FinalState::Expired => Some(Reason::Expired),
+            _ => Some(Reason::SmscUndelivered),
+        };
+        let mut ended = self.end(id, fact.state, reason, fact.error, at)?;
+        ended.receipt = Some(answer);
+        Some(ended)
+    }
+
+    fn outcome_unknown(&mut self, id: MessageId, grace: Duration, at: Moment, outcomes: &mut Outcomes) {
+        outcomes.counts.outcome_unknown += 1;
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let retry =
+            self.channels.get(usize::from(live.channel)).is_some_and(|channel| channel.rules.retry_unknown);
+        if retry && live.body.is_some() && live.attempts < self.rules.max_attempts {
+            live.phase = Phase::Queued;
+            self.enqueue(id, true, at, outcomes);
+        } else {
+            live.phase = Phase::Lost;
+            self.set_deadline(id, at.mono.plus(grace));
+        }
+    }
+
+    fn postpone(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        live.phase = Phase::Queued;
+        let deadline = at.mono_at(live.expires_at);
+        let index = live.channel;
+        let exponent = u32::from(live.attempts.saturating_sub(1)).min(8);
+        let delay = (self.rules.backoff_min * 2u32.pow(exponent)).min(self.rules.backoff_max);
+        if let Some(channel) = self.channels.get_mut(usize::from(index)) {
+            channel.delayed.insert((at.mono.plus(delay), id));
+            outcomes.channels.push(usize::from(index));
+        }
+        self.set_deadline(id, deadline);
+    }
+
+    /// Puts a queued message where it waits; a message no channel takes stays with its first one.
+    fn enqueue(&mut self, id: MessageId, front: bool, at: Moment, outcomes: &mut Outcomes) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        live.phase = Phase::Queued;
+        let deadline = at.mono_at(live.expires_at);
+        let allowed = allowed_channels(&self.channels, live);
+        let index = choose(&mut self.candidates, &allowed).unwrap_or(live.channel);
+        live.channel = index;
+        if let Some(channel) = self.channels.get_mut(usize::from(index)) {
+            if front {
+                channel.queue.push_front(id);
+            } else {
+                channel.queue.push_back(id);
+            }
+            outcomes.channels.push(usize::from(index));
+        }
+        self.set_deadline(id, deadline);
+    }
+
+    /// Moves what waits at channels that are down or off to others, if any is up.
+    fn rebalance(&mut self, outcomes: &mut Outcomes) {
+        let usable: Vec<bool> = self.candidates.iter().map(|one| one.up && one.enabled).collect();
+        if !usable.contains(&true) {
+            return;
+        }
+        for (index, _) in usable.iter().enumerate().filter(|(_, usable)| !**usable) {
+            let Some(channel) = self.channels.get_mut(index) else { continue };
+            let mut moved: Vec<MessageId> = channel.queue.drain(..).collect();
+            moved.extend(std::mem::take(&mut channel.delayed).into_iter().map(|(_, id)| id));
+            for id in moved {
+                self.requeue(id, outcomes);
+            }
+        }
+        for (index, _) in usable.iter().enumerate().filter(|(_, usable)| **usable) {
+            outcomes.channels.push(index);
+        }
+    }
+
+    fn requeue(&mut self, id: MessageId, outcomes: &mut Outcomes) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        if live.phase != Phase::Queued {
+            return;
+        }
+        let allowed = allowed_channels(&self.channels, live);
+        let index = choose(&mut self.candidates, &allowed).unwrap_or(live.channel);
+        live.channel = index;
+        if let Some(channel) = self.channels.get_mut(usize::from(index)) {
+            channel.queue.push_back(id);
+            outcomes.channels.push(usize::from(index));
+        }
+    }
+
+    fn set_deadline(&mut self, id: MessageId, deadline: Monotonic) {
+        if let Some(live) = self.live.get_mut(&id) {
+            self.deadlines.remove(&(live.deadline, id));
+            live.deadline = deadline;
+            self.deadlines.insert((deadline, id));
+        }
+    }
+}
+
+/// The indices of the channels that the message's service number may use; empty = all.
+fn allowed_channels(channels: &[Channel], live: &Live) -> Vec<u16> {
+    if live.allowed.is_empty() {
+        return Vec::new();
+    }
+    let named = |channel: &Channel| live.allowed.contains(&channel.rules.id);
+    (0..).zip(channels).filter(|(_, channel)| named(channel)).map(|(index, _)| index).collect()
+}
+
+fn put_state(turn: &mut Turn, live: &Live, channel: &ChannelId) {
+    let record = StateRecord {
+        channel: channel.clone(),
+        attempts: live.attempts,
+        submitted_at: live.submitted_at.unwrap_or(live.accepted_at),
+        answer: live.answered.as_ref().map(|a| (a.id.clone(), a.key.clone(), a.at)),
+    };
+    let mut value = Vec::with_capacity(64);
+    record.write(&mut value);
+    turn.put(Space::State, &live.id.0.to_be_bytes(), &value);
+}

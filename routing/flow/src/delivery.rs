@@ -1,0 +1,184 @@
+//! What is on its way north to one account: a receipt or a reply, built from listed fields, and the queue it
+//! waits in until the account has taken it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use veilgate_names::{
+    AccountId, AccountKind, AuthorizationId, Code, EncryptedDeviceId, EnterpriseId, FinalState, MessageId,
+    Monotonic, Octets, Pseudonym, ServiceNumber, Timestamp,
+};
+
+/// One `deliver_sm` to come. No field can hold a number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// Its own id, the key of its record.
+    pub id: MessageId,
+    /// Who gets it.
+    pub account: AccountId,
+    /// Decides which fields are written (interfaces.md section 4).
+    pub kind: AccountKind,
+    /// Whose user it is: names the key the record is sealed with.
+    pub enterprise: EnterpriseId,
+    /// The service number the user knows: destination of the `deliver_sm`.
+    pub service_number: ServiceNumber,
+    /// What the account calls the user.
+    pub pseudonym: Pseudonym,
+    /// The device ID as it came; written for notaries only.
+    pub device: Option<EncryptedDeviceId>,
+    /// The authorization; written for notaries only.
+    pub authorization: AuthorizationId,
+    /// Receipt or reply.
+    pub content: Content,
+}
+
+/// What a delivery says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// The final state of a message that asked for a receipt.
+    Receipt {
+        /// The message it speaks of.
+        message: MessageId,
+        /// How it ended.
+        state: FinalState,
+        /// Why, when it did not end well.
+        code: Option<Code>,
+        /// When it was accepted.
+        accepted_at: Timestamp,
+        /// When it ended.
+        done_at: Timestamp,
+    },
+    /// A user's message.
+    Reply {
+        /// SMPP `data_coding`.
+        data_coding: u8,
+        /// Whether `text` begins with a (rebuilt) user data header.
+        has_header: bool,
+        /// The text, own number masked.
+        text: Octets,
+    },
+}
+
+/// What became of an attempt to deliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// `deliver_sm_resp` with ESME_ROK.
+    Taken,
+    /// A temporary error or silence: again later, with the same id.
+    Again,
+    /// A permanent error: the account does not want it.
+    Refused,
+    /// The session ended before an answer: again as soon as possible.
+    Returned,
+}
+
+/// The deliveries of one account, in order. Bounded: a full outbox is told north as `queue_full` and south as
+/// "later", never dropped.
+#[derive(Debug)]
+pub struct Outbox {
+    waiting: VecDeque<(Monotonic, Arc<Delivery>)>,
+    in_flight: FxHashMap<MessageId, Arc<Delivery>>,
+    max: usize,
+    retry_after: Duration,
+}
+
+impl Outbox {
+    /// An empty outbox that holds at most `max` deliveries.
+    #[must_use]
+    pub fn new(max: usize, retry_after: Duration) -> Self {
+        Self { waiting: VecDeque::new(), in_flight: FxHashMap::default(), max, retry_after }
+    }
+
+    /// Changes how many it may hold; what is there stays.
+    pub fn set_max(&mut self, max: usize) {
+        self.max = max;
+    }
+
+    /// How many deliveries have not been taken yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.waiting.len() + self.in_flight.len()
+    }
+
+    /// Whether no further message of this account should be accepted.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.pending() >= self.max
+    }
+
+    /// Adds a delivery that is already durable; durable ones are never turned away.
+    pub fn push(&mut self, delivery: Arc<Delivery>) {
+        self.waiting.push_back((Monotonic(0), delivery));
+    }
+
+    /// The next delivery that may leave now; it is in flight until [`Self::settle`].
+    pub fn take(&mut self, now: Monotonic) -> Option<Arc<Delivery>> {
+        let position = self.waiting.iter().take(64).position(|(not_before, _)| *not_before <= now)?;
+        let (_, delivery) = self.waiting.remove(position)?;
+        self.in_flight.insert(delivery.id, Arc::clone(&delivery));
+        Some(delivery)
+    }
+
+    /// When the earliest of the postponed deliveries may leave.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Monotonic> {
+        self.waiting.iter().take(64).map(|(not_before, _)| *not_before).min()
+    }
+
+    /// Ends an attempt. Returns whether the delivery is done with and its record may go.
+    pub fn settle(&mut self, id: MessageId, attempt: Attempt, now: Monotonic) -> bool {
+        let Some(delivery) = self.in_flight.remove(&id) else { return false };
+        match attempt {
+            Attempt::Taken | Attempt::Refused => true,
+            Attempt::Again => {
+                self.waiting.push_front((now.plus(self.retry_after), delivery));
+                false
+            }
+            Attempt::Returned => {
+                self.waiting.push_front((Monotonic(0), delivery));
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(id: u64) -> Arc<Delivery> {
+        Arc::new(Delivery {
+            id: MessageId(id),
+            account: AccountId::parse("a").unwrap(),
+            kind: AccountKind::Notary,
+            enterprise: EnterpriseId::parse("ent-1").unwrap(),
+            service_number: ServiceNumber::parse("10690001").unwrap(),
+            pseudonym: Pseudonym::parse("Zk3v8QpR2s").unwrap(),
+            device: None,
+            authorization: AuthorizationId::parse("au-1").unwrap(),
+            content: Content::Reply { data_coding: 0, has_header: false, text: Octets::from(&b"hi"[..]) },
+        })
+    }
+
+    #[test]
+    fn deliveries_leave_in_order_and_come_back_to_the_front() {
+        let mut outbox = Outbox::new(2, Duration::from_secs(1));
+        outbox.push(delivery(1));
+        outbox.push(delivery(2));
+        assert!(outbox.is_full());
+        assert_eq!(outbox.take(Monotonic(0)).unwrap().id, MessageId(1));
+        assert!(!outbox.settle(MessageId(1), Attempt::Returned, Monotonic(0)));
+        assert_eq!(outbox.take(Monotonic(0)).unwrap().id, MessageId(1));
+        assert!(!outbox.settle(MessageId(1), Attempt::Again, Monotonic(0)));
+        assert_eq!(outbox.take(Monotonic(0)).unwrap().id, MessageId(2), "a postponed one blocks nobody");
+        assert!(outbox.take(Monotonic(999_999)).is_none());
+        assert_eq!(outbox.next_at(), Some(Monotonic(1_000_000)));
+        assert_eq!(outbox.take(Monotonic(1_000_000)).unwrap().id, MessageId(1));
+        assert!(outbox.settle(MessageId(1), Attempt::Taken, Monotonic(0)));
+        assert!(!outbox.settle(MessageId(1), Attempt::Taken, Monotonic(0)), "once only");
+        assert!(outbox.settle(MessageId(2), Attempt::Refused, Monotonic(0)));
+        assert_eq!(outbox.pending(), 0);
+    }
+}

@@ -1,0 +1,229 @@
+//! What the configuration says about service numbers, enterprises and platforms; swapped whole on a reload.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use veilgate_admission::PlatformProfile;
+use veilgate_names::{AccountId, ChannelId, EnterpriseId, Extension, PlatformId, Reason, ServiceNumber};
+use veilgate_smpp::text::encoding::DefaultAlphabet;
+use veilgate_smpp::text::receipt::IdFormat;
+
+/// Limits and times of a message's way; every queue and map they bound is named after them.
+#[derive(Debug, Clone)]
+pub struct FlowRules {
+    /// Messages without a final state; beyond it submits get `queue_full`.
+    pub max_live: usize,
+    /// Records waiting for the store; beyond it submits get `queue_full`.
+    pub max_uncommitted: usize,
+    /// Attempts to hand a message to an SMSC.
+    pub max_attempts: u8,
+    /// The first pause after an SMSC throttled; it doubles up to `backoff_max`.
+    pub backoff_min: Duration,
+    /// The longest pause.
+    pub backoff_max: Duration,
+    /// How long a receipt waits for its response.
+    pub early_receipt_hold: Duration,
+    /// How many receipts may wait so.
+    pub max_early_receipts: usize,
+    /// How many ended ids are remembered to know duplicates.
+    pub max_recent_receipts: usize,
+    /// How long a response that is overdue may still come before the message ends as UNKNOWN.
+    pub late_answer_grace: Duration,
+    /// How long a sent message waits for its receipt (requirements.md A-6.3.3.2-3: 48 h).
+    pub report_timeout: Duration,
+    /// The pause before an end that could not be written is tried again.
+    pub store_retry: Duration,
+    /// The validity of a message that states none.
+    pub default_validity: Duration,
+    /// The longest validity granted.
+    pub max_validity: Duration,
+    /// How long after its authorization ended a reply still reaches the notary.
+    pub reply_grace: Duration,
+    /// The pause before a delivery is tried again.
+    pub delivery_retry: Duration,
+    /// The longest user data accepted, octets.
+    pub max_text: usize,
+}
+
+impl Default for FlowRules {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            max_live: 1_000_000,
+            max_uncommitted: 100_000,
+            max_attempts: 8,
+            backoff_min: Duration::from_millis(200),
+            backoff_max: Duration::from_secs(10),
+            early_receipt_hold: Duration::from_secs(10),
+            max_early_receipts: 100_000,
+            max_recent_receipts: 100_000,
+            late_answer_grace: Duration::from_secs(60),
+            report_timeout: HOUR * 48,
+            store_retry: Duration::from_secs(1),
+            default_validity: HOUR * 24,
+            max_validity: HOUR * 168,
+            reply_grace: HOUR * 72,
+            delivery_retry: Duration::from_secs(5),
+            max_text: 2048,
+        }
+    }
+}
+
+/// An SMSC as the flow sees it.
+#[derive(Debug, Clone)]
+pub struct ChannelRules {
+    /// Its name.
+    pub id: ChannelId,
+    /// Its share among the channels that could be taken.
+    pub weight: u32,
+    /// Whether it takes new messages.
+    pub enabled: bool,
+    /// How it writes message ids.
+    pub id_format: IdFormat,
+    /// What `data_coding` 0 means there.
+    pub alphabet: DefaultAlphabet,
+    /// Whether numbers are written without country code there.
+    pub national: bool,
+    /// Whether a submit whose outcome is unknown is sent again, at the risk of a duplicate.
+    pub retry_unknown: bool,
+}
+
+/// A service number and what may be done with it.
+#[derive(Debug, Clone)]
+pub struct NumberRules {
+    /// The number.
+    pub number: ServiceNumber,
+    /// Whose it is.
+    pub enterprise: EnterpriseId,
+    /// Digits the gateway may append.
+    pub extension_digits: u8,
+    /// The channels it may be sent through; empty = all.
+    pub channels: Arc<[ChannelId]>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Directory {
+    numbers: HashMap<ServiceNumber, NumberRules>,
+    only_number: HashMap<EnterpriseId, Option<ServiceNumber>>,
+    suspended: Vec<EnterpriseId>,
+    platforms: HashMap<PlatformId, PlatformProfile>,
+    notary_accounts: HashMap<PlatformId, AccountId>,
+    enterprise_accounts: HashMap<EnterpriseId, AccountId>,
+}
+
+impl Directory {
+    /// Builds the directory. Replies go to the first account of a platform or enterprise in the lists.
+    #[must_use]
+    pub fn new(
+        numbers: Vec<NumberRules>,
+        suspended: Vec<EnterpriseId>,
+        platforms: Vec<(PlatformId, PlatformProfile)>,
+        notary_accounts: Vec<(PlatformId, AccountId)>,
+        enterprise_accounts: Vec<(EnterpriseId, AccountId)>,
+    ) -> Self {
+        let mut directory = Self { suspended, platforms: platforms.into_iter().collect(), ..Self::default() };
+        for (platform, account) in notary_accounts {
+            directory.notary_accounts.entry(platform).or_insert(account);
+        }
+        for (enterprise, account) in enterprise_accounts {
+            directory.enterprise_accounts.entry(enterprise).or_insert(account);
+        }
+        for rules in numbers {
+            directory
+                .only_number
+                .entry(rules.enterprise.clone())
+                .and_modify(|only| *only = None)
+                .or_insert(Some(rules.number));
+            directory.numbers.insert(rules.number, rules);
+        }
+        directory
+    }
+
+    /// The number a message of this enterprise is sent from: the one named, or its only one.
+    pub(crate) fn number(&self, source: &str, enterprise: &EnterpriseId) -> Result<&NumberRules, Reason> {
+        let number = if source.is_empty() {
+            self.only_number.get(enterprise).copied().flatten().ok_or(Reason::CliForbidden)?
+        } else {
+            ServiceNumber::parse(source).map_err(|_| Reason::CliForbidden)?
+        };
+        let rules = self.numbers.get(&number).ok_or(Reason::CliForbidden)?;
+        if rules.enterprise == *enterprise { Ok(rules) } else { Err(Reason::CliForbidden) }
+    }
+
+    /// The rules of a number that a message already has.
+    pub(crate) fn rules(&self, number: ServiceNumber) -> Option<&NumberRules> {
+        self.numbers.get(&number)
+    }
+
+    /// Which service number, and which extension of it, a user wrote to: the longest that fits.
+    pub(crate) fn dialled(&self, digits: &str) -> Option<(&NumberRules, Extension)> {
+        (3..=digits.len().min(20)).rev().find_map(|length| {
+            let (head, tail) = digits.split_at_checked(length)?;
+            let rules = self.numbers.get(&ServiceNumber::parse(head).ok()?)?;
+            let extension = Extension::parse(tail).ok()?;
+            Some((rules, extension))
+        })
+    }
+
+    pub(crate) fn is_suspended(&self, enterprise: &EnterpriseId) -> bool {
+        self.suspended.contains(enterprise)
+    }
+
+    pub(crate) fn platform(&self, platform: &PlatformId) -> Option<&PlatformProfile> {
+        self.platforms.get(platform)
+    }
+
+    pub(crate) fn notary_account(&self, platform: &PlatformId) -> Option<&AccountId> {
+        self.notary_accounts.get(platform)
+    }
+
+    pub(crate) fn enterprise_account(&self, enterprise: &EnterpriseId) -> Option<&AccountId> {
+        self.enterprise_accounts.get(enterprise)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(number: &str, enterprise: &str) -> NumberRules {
+        NumberRules {
+            number: ServiceNumber::parse(number).unwrap(),
+            enterprise: EnterpriseId::parse(enterprise).unwrap(),
+            extension_digits: 2,
+            channels: Arc::new([]),
+        }
+    }
+
+    fn directory() -> Directory {
+        let numbers = vec![rules("10690001", "a"), rules("10690002", "b"), rules("106900021", "b")];
+        Directory::new(numbers, Vec::new(), Vec::new(), Vec::new(), Vec::new())
+    }
+
+    #[test]
+    fn an_enterprise_sends_from_its_own_numbers() {
+        let directory = directory();
+        let [a, b] = ["a", "b"].map(|id| EnterpriseId::parse(id).unwrap());
+        assert_eq!(directory.number("10690001", &a).unwrap().number.as_str(), "10690001");
+        assert_eq!(directory.number("", &a).unwrap().number.as_str(), "10690001");
+        assert_eq!(directory.number("10690002", &a).unwrap_err(), Reason::CliForbidden);
+        assert_eq!(directory.number("", &b).unwrap_err(), Reason::CliForbidden, "two to choose from");
+        assert_eq!(directory.number("1069000199", &a).unwrap_err(), Reason::CliForbidden);
+    }
+
+    #[test]
+    fn the_longest_number_that_fits_was_dialled() {
+        let directory = directory();
+        let dialled = |digits: &str| {
+            directory
+                .dialled(digits)
+                .map(|(rules, extension)| (rules.number.to_string(), extension.to_string()))
+        };
+        assert_eq!(dialled("1069000107"), Some(("10690001".to_owned(), "07".to_owned())));
+        assert_eq!(dialled("10690001"), Some(("10690001".to_owned(), String::new())));
+        assert_eq!(dialled("10690002107"), Some(("106900021".to_owned(), "07".to_owned())));
+        assert_eq!(dialled("95588"), None);
+    }
+}

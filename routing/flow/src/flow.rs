@@ -1,0 +1,616 @@
+//! The flow: every decision about a message, from the submit to its end and back. All methods take `&self` and the
+//! moment; they fill the caller's [`Turn`] with what must become durable and [`Outcomes`] with what the shell does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
+use veilgate_admission::{Account, Record, RecordSpace, Registered, Registry};
+use veilgate_identity::{AddressForm, Class, Contact, Identity, KeyRing, SlotRecord, Slots};
+use veilgate_ledger::NodeName;
+use veilgate_names::{
+    AccountId, AccountKind, ChannelId, FinalState, MessageId, Reason, Service, ServiceNumber,
+};
+use veilgate_smpp::pdu::{DataSm, SubmitSm};
+use veilgate_smpp::side::North;
+use veilgate_smpp::text::encoding::DefaultAlphabet;
+use veilgate_smpp::text::receipt::IdFormat;
+use veilgate_store::{Space, StoreError};
+
+use crate::book::{Book, LinkEvent};
+use crate::delivery::{Attempt, Content, Delivery, Outbox};
+use crate::directory::{ChannelRules, Directory, FlowRules};
+use crate::live::{Body, Ended, Live, Moment, Phase};
+use crate::message::{Cleared, Received, resolve};
+use crate::record::MessageRecord;
+use crate::refusal::Refusal;
+use crate::seal::Seals;
+use crate::turn::{DeliverAnswer, End, LinkId, Outcomes, SessionId, Step, Turn, Waiting};
+
+/// How long a look-up is good for a message that waits; an older one is made again before sending.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// What decisions are made with.
+pub struct Gate {
+    /// Who agreed to what.
+    pub registry: Arc<Registry>,
+    /// Who is who.
+    pub identity: Arc<Identity>,
+    /// Reply addresses.
+    pub slots: Arc<Slots>,
+    /// Numbers, enterprises, platforms.
+    pub directory: ArcSwap<Directory>,
+}
+
+/// See the module.
+pub struct Flow {
+    pub(crate) gate: Gate,
+    pub(crate) rules: FlowRules,
+    pub(crate) node: NodeName,
+    pub(crate) seals: Seals,
+    pub(crate) book: Mutex<Book>,
+    outboxes: RwLock<FxHashMap<AccountId, Arc<Mutex<Outbox>>>>,
+    /// Messages accepted, not ended, also those not in the book yet.
+    pub(crate) admitted: AtomicUsize,
+    next_id: AtomicU64,
+}
+
+/// A message on its way to a link's encoder.
+pub struct Outgoing<'a> {
+    /// The message.
+    pub id: MessageId,
+    /// Who receives it; only an SMSC's address field can be made of it.
+    pub contact: &'a Contact,
+    /// The sender the user sees.
+    pub source: ServiceNumber,
+    /// What is sent.
+    pub body: &'a Body,
+}
+
+/// What a link needs to know of its channel.
+#[derive(Debug, Clone, Copy)]
+pub struct ChannelFacts {
+    /// How the SMSC writes ids.
+    pub id_format: IdFormat,
+    /// How numbers are written.
+    pub address_form: AddressForm,
+    /// What `data_coding` 0 means.
+    pub alphabet: DefaultAlphabet,
+}
+
+impl Flow {
+    /// A flow without messages. `node` is written into CDRs; `entropy` must be fresh at each start; `first_id` above
+    /// every id ever given in this store.
+    #[must_use]
+    pub fn new(
+        gate: Gate,
+        rules: FlowRules,
+        keys: Arc<KeyRing>,
+        node: NodeName,
+        entropy: [u8; 12],
+        first_id: u64,
+    ) -> Self {
+        Self {
+            gate,
+            book: Mutex::new(Book::new(rules.clone())),
+            rules,
+            node,
+            seals: Seals::new(keys, entropy),
+            outboxes: RwLock::default(),
+            admitted: AtomicUsize::new(0),
+            next_id: AtomicU64::new(first_id),
+        }
+    }
+
+    /// What the decisions are made with.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Takes over channels, accounts (with the deliveries each may have pending) and directory of a configuration.
+    pub fn configure(
+        &self,
+        channels: &[ChannelRules],
+        accounts: &[(AccountId, usize)],
+        directory: Directory,
+        outcomes: &mut Outcomes,
+    ) {
+        self.gate.directory.store(Arc::new(directory));
+        for (account, max) in accounts {
+            self.outbox_with(account, *max);
+        }
+        self.book.lock().configure(channels, outcomes);
+    }
+
+    /// A channel's index, by which links speak of it.
+    #[must_use]
+    pub fn channel(&self, id: &ChannelId) -> Option<(u16, ChannelFacts)> {
+        let book = self.book.lock();
+        let index = book.channel_index(id)?;
+        let rules = &book.channel(index)?.rules;
+        let address_form = if rules.national { AddressForm::National } else { AddressForm::International };
+        Some((index, ChannelFacts { id_format: rules.id_format, address_form, alphabet: rules.alphabet }))
+    }
+
+    /// Takes a `submit_sm` all the way to the journal. `from` is answered when the turn is durable.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the sender is answered at once; the turn may still carry the registration that came along.
+    pub fn submit<'a>(
+        &self,
+        account: &'a Account,
+        from: Waiting<SessionId>,
+        pdu: &SubmitSm<'a, North>,
+        at: Moment,
+        turn: &mut Turn,
+    ) -> Result<MessageId, Refusal> {
+        self.accept(account, from, Received::submit(account, pdu, &self.rules, at)?, at, turn)
+    }
+
+    /// The same for a `data_sm`.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub fn data<'a>(
+        &self,
+        account: &'a Account,
+        from: Waiting<SessionId>,
+        pdu: &DataSm<'a, North>,
+        at: Moment,
+        turn: &mut Turn,
+    ) -> Result<MessageId, Refusal> {
+        self.accept(account, from, Received::data(account, pdu, &self.rules, at)?, at, turn)
+    }
+
+    fn accept(
+        &self,
+        account: &Account,
+        from: Waiting<SessionId>,
+        received: Received<'_>,
+        at: Moment,
+        turn: &mut Turn,
+    ) -> Result<MessageId, Refusal> {
+        if self.admitted.load(Ordering::Relaxed) >= self.rules.max_live
+            || self.outbox(account.id()).lock().is_full()
+        {
+            return Err(Reason::QueueFull.into());
+        }
+        let mut registration = None;
+        let mut slot = None;
+        let cleared = received
+            .admit(&self.gate, at, &mut registration)
+            .and_then(|admitted| admitted.resolve(&self.gate, at))
+            .and_then(|resolved| resolved.clear(&self.gate, &mut slot));
+        if let Some(record) = registration {
+            self.put_registration(&record, turn)?;
+        }
+        if let Some(record) = slot {
+            self.put_slot(&record, turn)?;
+        }
+        self.journal(account, from, cleared?, at, turn)
+    }
+
+    fn journal(
+        &self,
+        account: &Account,
+        from: Waiting<SessionId>,
+        cleared: Cleared,
+        at: Moment,
+        turn: &mut Turn,
+    ) -> Result<MessageId, Refusal> {
+        if !self.book.lock().has_route(&cleared.number.channels) {
+            return Err(Reason::NoRoute.into());
+        }
+        let id = MessageId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let record = MessageRecord {
+            account: account.id().clone(),
+            kind: account.kind(),
+            authorization: cleared.authorization.id().clone(),
+            service_number: cleared.number.number,
+            extension: cleared.extension,
+            registered_delivery: cleared.registered_delivery,
+            accepted_at: at.wall,
+            expires_at: cleared.expires_at,
+            body: cleared.body,
+        };
+        let mut plain = Vec::with_capacity(128 + record.body.text.len());
+        record.write(&mut plain);
+        let mut sealed = Vec::with_capacity(plain.len() + 64);
+        self.seals.seal(Class::Text, Some(cleared.authorization.enterprise()), &plain, &mut sealed)?;
+        turn.put(Space::Message, &id.0.to_be_bytes(), &sealed);
+        let live = Box::new(Live {
+            id,
+            account: record.account,
+            kind: record.kind,
+            authorization: cleared.authorization,
+            service_number: record.service_number,
+            extension: record.extension,
+            allowed: cleared.number.channels,
+            registered_delivery: record.registered_delivery,
+            accepted_at: record.accepted_at,
+            expires_at: record.expires_at,
+            body: Some(record.body),
+            contact: Some((cleared.contact, at.mono)),
+            facts: cleared.facts,
+            channel: 0,
+            phase: Phase::Queued,
+            attempts: 0,
+            submitted_at: None,
+            answered: None,
+            deadline: at.mono,
+        });
+        self.admitted.fetch_add(1, Ordering::Relaxed);
+        turn.steps.push(Step::Accept { live, answer: Some(from) });
+        Ok(id)
+    }
+
+    /// Takes up to `max` queued messages of a channel for one of its links, checks each again, and writes down the
+    /// intent to send. They become [`Outcomes::ready`] when the turn is durable. Returns how many.
+    pub fn take(
+        &self,
+        channel: u16,
+        link: LinkId,
+        max: usize,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> usize {
+        let mut stale: Vec<(MessageId, Arc<Registered>)> = Vec::new();
+        let mut ended = Vec::new();
+        let mut book = self.book.lock();
+        let steps_before = turn.steps.len();
+        let popped = book.pop(channel, max, at);
+        for id in popped {
+            let Some(live) = book.live(id) else { continue };
+            if let Some((state, reason)) = self.spoiled(live, at) {
+                outcomes.counts.refused_at_wake += 1;
+                ended.extend(book.end(id, state, Some(reason), 0, at));
+            } else if live.contact.as_ref().is_none_or(|(_, found)| at.mono.since(*found) > FRESH) {
+                stale.push((id, Arc::clone(&live.authorization)));
+            } else if book.intend(id, at, turn) {
+                turn.steps.push(Step::Send { link, message: id });
+            }
+        }
+        drop(book);
+        self.take_stale(stale, link, at, turn, outcomes, &mut ended);
+        let taken = turn.steps.len() - steps_before;
+        self.finish(ended, turn);
+        taken
+    }
+
+    fn take_stale(
+        &self,
+        stale: Vec<(MessageId, Arc<Registered>)>,
+        link: LinkId,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+        ended: &mut Vec<Ended>,
+    ) {
+        for (id, authorization) in stale {
+            let found = resolve(&authorization, &self.gate, at.wall);
+            let mut book = self.book.lock();
+            match found {
+                Ok(contact) => {
+                    let Some(live) = book.live(id) else { continue };
+                    live.contact = Some((contact, at.mono));
+                    if book.intend(id, at, turn) {
+                        turn.steps.push(Step::Send { link, message: id });
+                    }
+                }
+                Err(reason) => {
+                    outcomes.counts.refused_at_wake += 1;
+                    ended.extend(book.end(id, FinalState::Rejected, Some(reason), 0, at));
+                }
+            }
+        }
+    }
+
+    /// Why a message that waited must not be sent any more.
+    fn spoiled(&self, live: &Live, at: Moment) -> Option<(FinalState, Reason)> {
+        if live.expires_at <= at.wall {
+            return Some((FinalState::Expired, Reason::Expired));
+        }
+        let number = Some(&live.service_number);
+        let refused = self.gate.registry.check(&live.authorization, Service::Sms, number, at.wall).err();
+        let suspended = || {
+            let suspended = self.gate.directory.load().is_suspended(live.authorization.enterprise());
+            suspended.then_some(Reason::AccountSuspended)
+        };
+        refused.or_else(suspended).map(|reason| (FinalState::Rejected, reason))
+    }
+
+    /// Hands messages whose intent is durable to a link's encoder, in order. `send` says whether it was written;
+    /// what was not goes back to its queue. A revocation since the intent still stops it.
+    pub fn send(
+        &self,
+        link: LinkId,
+        messages: &[MessageId],
+        at: Moment,
+        outcomes: &mut Outcomes,
+        mut send: impl FnMut(&Outgoing<'_>) -> bool,
+    ) {
+        let mut book = self.book.lock();
+        for &id in messages {
+            let Some(live) = book.live(id) else { continue };
+            if live.phase != Phase::Intended {
+                continue;
+            }
+            let revoked = live.authorization.is_revoked();
+            let sent = match (&live.contact, &live.body) {
+                (Some((contact, _)), Some(body)) if !revoked => {
+                    let source = live.service_number.extended(live.extension).unwrap_or(live.service_number);
+                    send(&Outgoing { id, contact, source, body })
+                }
+                _ => false,
+            };
+            if sent {
+                live.phase = Phase::Sent(link);
+                live.submitted_at = Some(at.wall);
+            } else {
+                book.not_sent(id, at, outcomes);
+            }
+        }
+    }
+
+    /// What a link saw since the last call.
+    pub fn link_events(
+        &self,
+        channel: u16,
+        link: LinkId,
+        events: impl Iterator<Item = LinkEvent>,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) {
+        let mut ended = Vec::new();
+        let mut book = self.book.lock();
+        for event in events {
+            ended.extend(book.handle(channel, link, event, at, turn, outcomes));
+        }
+        drop(book);
+        self.finish(ended, turn);
+    }
+
+    /// A link is bound and may take messages.
+    pub fn link_up(&self, channel: u16, outcomes: &mut Outcomes) {
+        self.book.lock().link_count(channel, true, outcomes);
+    }
+
+    /// A link that was up is gone, with `unanswered` submits on the wire and `unsent` ones that were not written.
+    pub fn link_down(
+        &self,
+        channel: u16,
+        link: LinkId,
+        unanswered: &[MessageId],
+        unsent: &[MessageId],
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) {
+        let mut book = self.book.lock();
+        book.link_count(channel, false, outcomes);
+        for &id in unsent {
+            book.not_sent(id, at, outcomes);
+        }
+        let ended = book.link_lost(link, unanswered, at, outcomes);
+        drop(book);
+        self.finish(ended, turn);
+    }
+
+    /// When the next postponed message of a channel may be taken.
+    #[must_use]
+    pub fn next_delayed(&self, channel: u16) -> Option<veilgate_names::Monotonic> {
+        self.book.lock().next_delayed(channel)
+    }
+
+    /// Ends what has waited long enough. Call it about every 100 ms; each call is bounded.
+    pub fn tick(&self, at: Moment, turn: &mut Turn, outcomes: &mut Outcomes) {
+        let ended = self.book.lock().tick(1000, at, outcomes);
+        self.finish(ended, turn);
+    }
+
+    /// Applies what follows a commit (or its failure) and fills in what the shell has to do.
+    pub fn committed(
+        &self,
+        turns: Vec<Turn>,
+        result: Result<(), StoreError>,
+        at: Moment,
+        outcomes: &mut Outcomes,
+    ) {
+        if let Err(error) = result {
+            outcomes.counts.store_failures += 1;
+            let reason = if matches!(error, StoreError::Full) { Reason::QueueFull } else { Reason::Internal };
+            for step in turns.into_iter().flat_map(|turn| turn.steps) {
+                self.failed(step, reason, at, outcomes);
+            }
+            return;
+        }
+        let mut deliveries = Vec::new();
+        let mut book = self.book.lock();
+        let (whole, broken): (Vec<Turn>, Vec<Turn>) = turns.into_iter().partition(|turn| turn.whole);
+        for step in whole.into_iter().flat_map(|turn| turn.steps) {
+            match step {
+                Step::Accept { live, answer } => {
+                    outcomes.counts.accepted += 1;
+                    outcomes.answers.extend(answer.map(|answer| (answer, Ok(live.id))));
+                    book.insert(*live, at, outcomes);
+                }
+                Step::Send { link, message } => outcomes.ready.push((link, message)),
+                Step::Finish { message, end, receipt } => {
+                    book.remove(message);
+                    self.admitted.fetch_sub(1, Ordering::Relaxed);
+                    outcomes.counts.finish(end.state);
+                    outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
+                    outcomes.cdrs.push(end.cdr);
+                    deliveries.extend(end.delivery);
+                }
+                Step::Reply { answer, deliveries: replies, cdr } => {
+                    outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
+                    outcomes.cdrs.push(cdr);
+                    deliveries.extend(replies);
+                }
+                Step::Notify(notify) => notify(true),
+            }
+        }
+        drop(book);
+        for step in broken.into_iter().flat_map(|turn| turn.steps) {
+            self.failed(step, Reason::QueueFull, at, outcomes);
+        }
+        for delivery in deliveries {
+            outcomes.accounts.push(delivery.account.clone());
+            self.outbox(&delivery.account).lock().push(delivery);
+        }
+    }
+
+    fn failed(&self, step: Step, reason: Reason, at: Moment, outcomes: &mut Outcomes) {
+        match step {
+            Step::Accept { answer, .. } => {
+                self.admitted.fetch_sub(1, Ordering::Relaxed);
+                outcomes.answers.extend(answer.map(|answer| (answer, Err(reason))));
+            }
+            Step::Send { link, message } => {
+                self.book.lock().put_off(message, at, outcomes);
+                outcomes.ready.push((link, message));
+            }
+            Step::Finish { message, receipt, .. } => {
+                self.book.lock().end_failed(message, at);
+                outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Later)));
+            }
+            Step::Reply { answer, .. } => outcomes.deliver_answers.push((answer, DeliverAnswer::Later)),
+            Step::Notify(notify) => notify(false),
+        }
+    }
+
+    /// The deliveries of an account.
+    #[must_use]
+    pub fn outbox(&self, account: &AccountId) -> Arc<Mutex<Outbox>> {
+        if let Some(outbox) = self.outboxes.read().get(account) {
+            return Arc::clone(outbox);
+        }
+        self.outbox_with(account, DEFAULT_PENDING)
+    }
+
+    fn outbox_with(&self, account: &AccountId, max: usize) -> Arc<Mutex<Outbox>> {
+        let mut outboxes = self.outboxes.write();
+        let fresh = || Arc::new(Mutex::new(Outbox::new(max, self.rules.delivery_retry)));
+        let outbox = outboxes.entry(account.clone()).or_insert_with(fresh);
+        outbox.lock().set_max(max);
+        Arc::clone(outbox)
+    }
+
+    /// Ends an attempt to deliver; a delivery that is done with is deleted from the store.
+    pub fn delivered(
+        &self,
+        account: &AccountId,
+        id: MessageId,
+        attempt: Attempt,
+        at: Moment,
+        turn: &mut Turn,
+    ) {
+        if self.outbox(account).lock().settle(id, attempt, at.mono) {
+            turn.delete(Space::Delivery, &id.0.to_be_bytes());
+        }
+    }
+
+    /// The CDR is in its file: its record goes.
+    pub fn cdr_written(&self, message: MessageId, turn: &mut Turn) {
+        turn.delete(Space::Cdr, &message.0.to_be_bytes());
+    }
+
+    /// Ends authorizations: effective for every later check when this returns, durable with the turn. `done` is told.
+    pub fn record_revocations(
+        &self,
+        records: Vec<Record>,
+        turn: &mut Turn,
+        done: Box<dyn FnOnce(bool) + Send>,
+    ) {
+        let mut whole = true;
+        for record in &records {
+            whole &= self.put_registration(record, turn).is_ok();
+        }
+        turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
+    }
+
+    /// Messages that have not ended, those queued among them, and deliveries pending.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let (live, queued) = {
+            let book = self.book.lock();
+            (book.len(), book.queued())
+        };
+        let pending = self.outboxes.read().values().map(|outbox| outbox.lock().pending()).sum();
+        (live, queued, pending)
+    }
+
+    /// How many channels are up.
+    #[must_use]
+    pub fn channels_up(&self) -> usize {
+        self.book.lock().channels_up()
+    }
+
+    pub(crate) fn next_id(&self) -> MessageId {
+        MessageId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Puts the end of messages into the turn: their records go, the receipt and the CDR are written.
+    pub(crate) fn finish(&self, ended: Vec<Ended>, turn: &mut Turn) {
+        for ended in ended {
+            let key = ended.id.0.to_be_bytes();
+            turn.delete(Space::Message, &key);
+            turn.delete(Space::State, &key);
+            let delivery = if ended.wants_receipt() { self.receipt(&ended, turn) } else { None };
+            let channel = self.book.lock().channel(ended.channel).map(|channel| channel.rules.id.clone());
+            let cdr = self.put_cdr(self.cdr_of_message(&ended, channel.as_ref()), turn);
+            let end = End { state: ended.state, delivery, cdr };
+            turn.steps.push(Step::Finish { message: ended.id, end, receipt: ended.receipt });
+        }
+    }
+
+    /// Makes the receipt for a message's sender and puts its record into the turn.
+    fn receipt(&self, ended: &Ended, turn: &mut Turn) -> Option<Arc<Delivery>> {
+        let authorization = &ended.authorization;
+        let delivery = Arc::new(Delivery {
+            id: ended.id,
+            account: ended.account.clone(),
+            kind: ended.kind,
+            enterprise: authorization.enterprise().clone(),
+            service_number: ended.service_number,
+            pseudonym: authorization.pseudonym().clone(),
+            device: authorization.devices().first().filter(|_| ended.kind == AccountKind::Notary).cloned(),
+            authorization: authorization.id().clone(),
+            content: Content::Receipt {
+                message: ended.id,
+                state: ended.state,
+                code: ended.reason.map(|reason| reason.code(ended.kind)),
+                accepted_at: ended.accepted_at,
+                done_at: ended.done_at,
+            },
+        });
+        self.put_delivery(&delivery, turn).then_some(delivery)
+    }
+
+    fn put_registration(&self, record: &Record, turn: &mut Turn) -> Result<(), Reason> {
+        let space = match record.space {
+            RecordSpace::Authorization => Space::Authorization,
+            RecordSpace::Revocation => Space::Revocation,
+        };
+        let mut sealed = Vec::with_capacity(record.value.len() + 64);
+        self.seals.seal(Class::Registry, None, &record.value, &mut sealed)?;
+        turn.put(space, &record.key, &sealed);
+        Ok(())
+    }
+
+    fn put_slot(&self, record: &SlotRecord, turn: &mut Turn) -> Result<(), Reason> {
+        let mut sealed = Vec::with_capacity(record.value.len() + 64);
+        self.seals.seal(Class::Registry, None, &record.value, &mut sealed)?;
+        turn.put(Space::Slot, &record.key, &sealed);
+        Ok(())
+    }
+}
+
+/// For accounts that are no longer configured but still have deliveries.
+const DEFAULT_PENDING: usize = 100_000;

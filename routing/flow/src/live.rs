@@ -1,0 +1,204 @@
+//! A message that has not ended yet, as it is held in memory, and the phases it passes.
+
+use std::sync::Arc;
+
+use sm3::{Digest, Sm3};
+use veilgate_admission::Registered;
+use veilgate_identity::Contact;
+use veilgate_names::{
+    AccountId, AccountKind, ChannelId, Extension, FinalState, MessageId, Monotonic, Octets, Reason,
+    ServiceNumber, Timestamp,
+};
+
+use veilgate_smpp::text::receipt::IdKey;
+
+use crate::turn::LinkId;
+
+/// What is sent, apart from addresses. Segment: (reference, total, number) of `sar_*`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body {
+    /// SMPP `data_coding`.
+    pub data_coding: u8,
+    /// SMPP `esm_class`; only the UDH indicator may be set.
+    pub esm_class: u8,
+    /// SMPP `protocol_id`.
+    pub protocol_id: u8,
+    /// SMPP `priority_flag`.
+    pub priority: u8,
+    /// User data: header, if indicated, and text.
+    pub text: Octets,
+    /// Segment numbers that came as TLVs.
+    pub segment: Option<(u16, u8, u8)>,
+}
+
+/// The moment of an event on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Wall time, for what is written down.
+    pub wall: Timestamp,
+    /// Monotonic time, for what is waited for.
+    pub mono: Monotonic,
+}
+
+impl Moment {
+    /// When, on the monotonic clock, a wall time will have come.
+    pub(crate) fn mono_at(self, wall: Timestamp) -> Monotonic {
+        self.mono.plus(wall.since(self.wall))
+    }
+}
+
+/// ```text
+/// Queued -> Intended -> Sent -> Answered -> Ending -> (gone)
+///   ^          |         |  \                 ^
+///   |          |         |   `-> Lost --------|   no answer: outcome unknown
+///   `----------+---------'--------------------'   not sent / throttled / retry / refused, expired
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Waits in its channel's queue.
+    Queued,
+    /// The intent to submit is being made durable.
+    Intended,
+    /// On the wire of this link, unanswered.
+    Sent(LinkId),
+    /// Unanswered too long, or its link died: nobody knows whether the SMSC has it.
+    Lost,
+    /// The SMSC has it; the receipt is awaited.
+    Answered,
+    /// Its end is being made durable.
+    Ending,
+}
+
+/// One message. About 300 octets plus its text, which goes when the SMSC has it.
+pub(crate) struct Live {
+    pub(crate) id: MessageId,
+    pub(crate) account: AccountId,
+    pub(crate) kind: AccountKind,
+    pub(crate) authorization: Arc<Registered>,
+    pub(crate) service_number: ServiceNumber,
+    pub(crate) extension: Extension,
+    /// The channels its service number may use; empty = all.
+    pub(crate) allowed: Arc<[ChannelId]>,
+    pub(crate) registered_delivery: u8,
+    pub(crate) accepted_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) body: Option<Body>,
+    /// None after a restart, and when it was found long ago: resolved again before it is sent.
+    pub(crate) contact: Option<(Contact, Monotonic)>,
+    pub(crate) facts: ContentFacts,
+    pub(crate) channel: u16,
+    pub(crate) phase: Phase,
+    pub(crate) attempts: u8,
+    pub(crate) submitted_at: Option<Timestamp>,
+    pub(crate) answered: Option<Answered>,
+    pub(crate) deadline: Monotonic,
+}
+
+/// What the CDR says of the content once the text is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ContentFacts {
+    pub(crate) data_coding: u8,
+    pub(crate) octets: u16,
+    /// Octets of the user data header.
+    pub(crate) header: u16,
+    pub(crate) sm3: [u8; 32],
+}
+
+impl ContentFacts {
+    pub(crate) fn of(body: &Body) -> Self {
+        Self {
+            data_coding: body.data_coding,
+            octets: u16::try_from(body.text.len()).unwrap_or(u16::MAX),
+            header: if body.esm_class & 0x40 == 0 {
+                0
+            } else {
+                body.text.first().map_or(0, |n| u16::from(*n) + 1)
+            },
+            sm3: Sm3::digest(&*body.text).into(),
+        }
+    }
+
+    /// Characters of the text behind the user data header; UCS-2 has two octets each.
+    pub(crate) fn characters(&self) -> u32 {
+        let text = u32::from(self.octets.saturating_sub(self.header));
+        if self.data_coding & 0x0c == 8 { text / 2 } else { text }
+    }
+}
+
+/// The SMSC's positive answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    pub(crate) id: Octets,
+    pub(crate) key: IdKey,
+    pub(crate) at: Timestamp,
+}
+
+/// What is written about a message that ends: taken under the lock, sealed and formatted outside it.
+pub(crate) struct Ended {
+    pub(crate) id: MessageId,
+    pub(crate) account: AccountId,
+    pub(crate) kind: AccountKind,
+    pub(crate) authorization: Arc<Registered>,
+    pub(crate) service_number: ServiceNumber,
+    pub(crate) extension: Extension,
+    pub(crate) registered_delivery: u8,
+    pub(crate) accepted_at: Timestamp,
+    pub(crate) submitted_at: Option<Timestamp>,
+    pub(crate) answered: Option<Answered>,
+    pub(crate) contact: Option<Contact>,
+    pub(crate) facts: ContentFacts,
+    pub(crate) channel: u16,
+    pub(crate) attempts: u8,
+    pub(crate) state: FinalState,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) error: u16,
+    pub(crate) done_at: Timestamp,
+    pub(crate) receipt: Option<crate::turn::Waiting<LinkId>>,
+}
+
+impl Live {
+    /// Marks the message as ending and copies out what is written about it.
+    pub(crate) fn end(
+        &mut self,
+        state: FinalState,
+        reason: Option<Reason>,
+        error: u16,
+        done_at: Timestamp,
+    ) -> Ended {
+        self.phase = Phase::Ending;
+        Ended {
+            id: self.id,
+            account: self.account.clone(),
+            kind: self.kind,
+            authorization: Arc::clone(&self.authorization),
+            service_number: self.service_number,
+            extension: self.extension,
+            registered_delivery: self.registered_delivery,
+            accepted_at: self.accepted_at,
+            submitted_at: self.submitted_at,
+            answered: self.answered.clone(),
+            contact: self.contact.as_ref().map(|(contact, _)| contact.clone()),
+            facts: self.facts,
+            channel: self.channel,
+            attempts: self.attempts,
+            state,
+            reason,
+            error,
+            done_at,
+            receipt: None,
+        }
+    }
+}
+
+impl Ended {
+    /// Whether the sender asked to be told of this end (SMPP 3.4, 5.2.17; 5.0 adds 3 = success only).
+    pub(crate) fn wants_receipt(&self) -> bool {
+        let delivered = self.state == FinalState::Delivered;
+        match self.registered_delivery & 0x03 {
+            0 => false,
+            1 => true,
+            2 => !delivered,
+            _ => delivered,
+        }
+    }
+}

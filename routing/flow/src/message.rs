@@ -1,0 +1,313 @@
+//! A message's way in, as types in order: [`Received`] -> [`Admitted`] -> [`Resolved`] -> [`Cleared`], which alone
+//! can be journalled. Cheap and anonymous checks come first; nothing is decrypted for a request that is refused
+//! anyway. Fields are private: only `admit` makes an `Admitted`.
+
+use std::sync::Arc;
+
+use veilgate_admission::{Account, Record, Registered, Registration, ShortForm, Tenant};
+use veilgate_identity::Contact;
+use veilgate_names::{Extension, Octets, PlatformId, Reason, Service, Timestamp};
+use veilgate_smpp::codec::{Address, OctetString, Status, Tag, Tlvs};
+use veilgate_smpp::pdu::{DataSm, SubmitSm};
+use veilgate_smpp::side::North;
+use veilgate_smpp::text::time;
+use veilgate_smpp::text::udh::{Segment, UserDataHeader};
+
+use crate::directory::{FlowRules, NumberRules};
+use crate::flow::Gate;
+use crate::live::{Body, ContentFacts, Moment};
+use crate::recipient::{Recipient, Short};
+use crate::refusal::Refusal;
+
+/// The user data header indicator of `esm_class`.
+const UDHI: u8 = 0x40;
+
+/// What a `submit_sm` or `data_sm` asks for, before anything is believed.
+pub(crate) struct Received<'a> {
+    account: &'a Account,
+    recipient: Recipient,
+    source: &'a str,
+    registered_delivery: u8,
+    expires_at: Timestamp,
+    body: Body,
+}
+
+/// A message that its authorization covers and its account may send. Its `record` registers an authorization that
+/// came along; it is to be stored even if the message is refused later.
+pub(crate) struct Admitted<'a> {
+    received: Received<'a>,
+    authorization: Arc<Registered>,
+    number: NumberRules,
+}
+
+/// A message whose recipient is known and may be contacted.
+pub(crate) struct Resolved<'a> {
+    admitted: Admitted<'a>,
+    contact: Contact,
+}
+
+/// A message that may be journalled.
+pub(crate) struct Cleared {
+    pub(crate) authorization: Arc<Registered>,
+    pub(crate) number: NumberRules,
+    pub(crate) extension: Extension,
+    pub(crate) contact: Contact,
+    pub(crate) registered_delivery: u8,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) body: Body,
+    pub(crate) facts: ContentFacts,
+}
+
+impl<'a> Received<'a> {
+    /// Takes a `submit_sm` apart.
+    pub(crate) fn submit(
+        account: &'a Account,
+        pdu: &SubmitSm<'a, North>,
+        rules: &FlowRules,
+        at: Moment,
+    ) -> Result<Self, Refusal> {
+        if pdu.replace_if_present_flag != 0 {
+            return Err(Refusal::field(Status::RINVREPFLAG));
+        }
+        if pdu.sm_default_msg_id != 0 {
+            return Err(Refusal::field(Status::RINVDFTMSGID));
+        }
+        if pdu.priority_flag > 4 {
+            return Err(Refusal::field(Status::RINVPRTFLG));
+        }
+        let scheduled = time::parse(pdu.schedule_delivery_time.as_bytes(), at.wall);
+        match scheduled {
+            Ok(Some(when)) if when > at.wall => return Err(Refusal::time(Status::RINVSCHED)),
+            Err(_) => return Err(Refusal::time(Status::RINVSCHED)),
+            Ok(_) => {}
+        }
+        Ok(Self {
+            account,
+            recipient: Recipient::parse(account.kind(), &pdu.destination, &pdu.tlvs)?,
+            source: source(&pdu.source)?,
+            registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
+            expires_at: expiry(pdu.validity_period.as_bytes(), rules, at)?,
+            body: Body {
+                protocol_id: pdu.protocol_id,
+                priority: pdu.priority_flag,
+                ..body(
+                    pdu.esm_class.0,
+                    pdu.data_coding,
+                    pdu.message().map_err(Refusal::field)?,
+                    &pdu.tlvs,
+                    rules,
+                )?
+            },
+        })
+    }
+
+    /// Takes a `data_sm` apart.
+    pub(crate) fn data(
+        account: &'a Account,
+        pdu: &DataSm<'a, North>,
+        rules: &FlowRules,
+        at: Moment,
+    ) -> Result<Self, Refusal> {
+        let too_long = |status| move |_| Refusal::field(status);
+        let destination =
+            Address::new(pdu.destination.ton, pdu.destination.npi, pdu.destination.digits.as_bytes())
+                .map_err(too_long(Status::RINVDSTADR))?;
+        let source_address = Address::new(pdu.source.ton, pdu.source.npi, pdu.source.digits.as_bytes())
+            .map_err(too_long(Status::RINVSRCADR))?;
+        let payload = pdu.tlvs.find(Tag::MESSAGE_PAYLOAD).ok_or(Refusal::field(Status::RMISSINGOPTPARAM))?;
+        Ok(Self {
+            account,
+            recipient: Recipient::parse(account.kind(), &destination, &pdu.tlvs)?,
+            source: source(&source_address)?,
+            registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
+            expires_at: at.wall.plus(rules.default_validity),
+            body: body(pdu.esm_class.0, pdu.data_coding, payload.value, &pdu.tlvs, rules)?,
+        })
+    }
+
+    /// Account, authorization, service number, rates. Puts the record of a new registration into `record`.
+    pub(crate) fn admit(
+        self,
+        gate: &Gate,
+        at: Moment,
+        record: &mut Option<Record>,
+    ) -> Result<Admitted<'a>, Refusal> {
+        if !self.account.is_active() {
+            return Err(Reason::AccountSuspended.into());
+        }
+        let authorization = authorization(&self.recipient, self.account.tenant(), gate, at.wall, record)?;
+        let enterprise = authorization.enterprise();
+        let directory = gate.directory.load();
+        if directory.is_suspended(enterprise) {
+            return Err(Reason::AccountSuspended.into());
+        }
+        let number = directory.number(self.source, enterprise)?.clone();
+        gate.registry.check(&authorization, Service::Sms, Some(&number.number), at.wall)?;
+        Ok(Admitted { received: self, authorization, number })
+    }
+}
+
+impl<'a> Admitted<'a> {
+    /// Decrypts the device IDs and finds whom they meant on the day of consent, if that may be contacted now.
+    pub(crate) fn resolve(self, gate: &Gate, at: Moment) -> Result<Resolved<'a>, Refusal> {
+        let contact = resolve(&self.authorization, gate, at.wall)?;
+        Ok(Resolved { admitted: self, contact })
+    }
+}
+
+impl Resolved<'_> {
+    /// Gives the message its reply address. Lists, frequency, region and balance join here.
+    pub(crate) fn clear(
+        self,
+        gate: &Gate,
+        record: &mut Option<veilgate_identity::SlotRecord>,
+    ) -> Result<Cleared, Refusal> {
+        let Admitted { received, authorization, number } = self.admitted;
+        let allocated = gate
+            .slots
+            .allocate(number.number, number.extension_digits, self.contact.subscriber(), authorization.id())
+            .map_err(|_| Reason::NoSlot)?;
+        *record = allocated.record;
+        let facts = ContentFacts::of(&received.body);
+        Ok(Cleared {
+            authorization,
+            number,
+            extension: allocated.extension,
+            contact: self.contact,
+            registered_delivery: received.registered_delivery,
+            expires_at: received.expires_at,
+            body: received.body,
+            facts,
+        })
+    }
+}
+
+/// Whom an authorization means now; also asked again when a message has waited.
+pub(crate) fn resolve(authorization: &Registered, gate: &Gate, now: Timestamp) -> Result<Contact, Reason> {
+    gate.identity.resolve(authorization.devices(), authorization.as_of(), now)
+}
+
+fn authorization(
+    recipient: &Recipient,
+    tenant: &Tenant,
+    gate: &Gate,
+    now: Timestamp,
+    record: &mut Option<Record>,
+) -> Result<Arc<Registered>, Reason> {
+    match (tenant, recipient) {
+        (Tenant::Enterprise(enterprise), Recipient::Pseudonym(alias)) => {
+            gate.registry.by_pseudonym(enterprise, alias, now).ok_or(Reason::AuthMissing)
+        }
+        (Tenant::Enterprise(_), _) => Err(Reason::NotPermitted),
+        (Tenant::Platform(platform), Recipient::Pseudonym(alias)) => {
+            gate.registry.by_platform_pseudonym(platform, alias, now).ok_or(Reason::AuthMissing)
+        }
+        (Tenant::Platform(platform), Recipient::Registered { id, device }) => {
+            let held = gate.registry.by_id(id).filter(|held| held.platform() == platform);
+            let held = held.ok_or(Reason::AuthMissing)?;
+            match device {
+                Some(device) if !held.devices().contains(device) => Err(Reason::AuthScope),
+                _ => Ok(held),
+            }
+        }
+        (Tenant::Platform(platform), Recipient::Whole(whole)) => {
+            let directory = gate.directory.load();
+            let profile = directory.platform(platform).ok_or(Reason::NotPermitted)?;
+            take(gate.registry.register((**whole).clone(), platform, profile, now)?, record)
+        }
+        (Tenant::Platform(platform), Recipient::Short(short)) => {
+            register_short(short, platform, gate, now, record)
+        }
+    }
+}
+
+fn register_short(
+    short: &Short,
+    platform: &PlatformId,
+    gate: &Gate,
+    now: Timestamp,
+    record: &mut Option<Record>,
+) -> Result<Arc<Registered>, Reason> {
+    let form = ShortForm {
+        authorization_id: &short.id,
+        enterprise_id: &short.enterprise,
+        pseudonym: &short.pseudonym,
+        device: &short.device,
+        as_of: short.as_of,
+        as_of_text: &short.as_of_text,
+    };
+    let directory = gate.directory.load();
+    let profile = directory.platform(platform).ok_or(Reason::NotPermitted)?;
+    take(gate.registry.register_short(form, platform, profile, now)?, record)
+}
+
+fn take(registration: Registration, record: &mut Option<Record>) -> Result<Arc<Registered>, Reason> {
+    *record = registration.record;
+    Ok(registration.authorization)
+}
+
+fn source<'a>(address: &Address<'a>) -> Result<&'a str, Refusal> {
+    std::str::from_utf8(address.digits.as_bytes()).map_err(|_| Refusal::field(Status::RINVSRCADR))
+}
+
+/// Bits 0-1 say which receipts; intermediate notifications and user acknowledgements are not offered.
+fn registered_delivery(value: u8) -> Result<u8, Refusal> {
+    if value & 0xe0 != 0 { Err(Refusal::field(Status::RINVREGDLVFLG)) } else { Ok(value & 0x03) }
+}
+
+fn expiry(field: &[u8], rules: &FlowRules, at: Moment) -> Result<Timestamp, Refusal> {
+    let asked = time::parse(field, at.wall).map_err(|_| Refusal::time(Status::RINVEXPIRY))?;
+    let until = asked.unwrap_or_else(|| at.wall.plus(rules.default_validity));
+    if until <= at.wall {
+        return Err(Refusal::time(Status::RINVEXPIRY));
+    }
+    Ok(until.min(at.wall.plus(rules.max_validity)))
+}
+
+fn body(
+    esm_class: u8,
+    data_coding: u8,
+    message: OctetString<'_, 65_535>,
+    tlvs: &Tlvs<'_>,
+    rules: &FlowRules,
+) -> Result<Body, Refusal> {
+    let octets = message.as_bytes();
+    if octets.len() > rules.max_text {
+        return Err(Refusal::field(Status::RINVMSGLEN));
+    }
+    // Message type must be "default" and the reply path is ours to say (SMPP 3.4, 5.2.12).
+    if esm_class & !(UDHI | 0x03) != 0 {
+        return Err(Refusal::field(Status::RINVESMCLASS));
+    }
+    let header = if esm_class & UDHI == 0 { None } else { Some(concatenation(octets)?) };
+    let sar = segment(tlvs)?;
+    if header.is_some() && sar.is_some() {
+        return Err(Refusal::field(Status::RINVOPTPARAMVAL));
+    }
+    Ok(Body {
+        data_coding,
+        esm_class: esm_class & UDHI,
+        protocol_id: 0,
+        priority: 0,
+        text: Octets::from(octets),
+        segment: sar.map(|segment| (segment.reference, segment.total, segment.number)),
+    })
+}
+
+/// A header may say which part this is and nothing else: ports, pictures and reply addresses do not pass
+/// (leaks.md section 7).
+fn concatenation(octets: &[u8]) -> Result<Segment, Refusal> {
+    let refused = Refusal::field(Status::RINVESMCLASS);
+    let (header, _) = UserDataHeader::parse(octets).map_err(|_| refused)?;
+    if header.others != 0 {
+        return Err(refused);
+    }
+    header.segment.ok_or(refused)
+}
+
+fn segment(tlvs: &Tlvs<'_>) -> Result<Option<Segment>, Refusal> {
+    let short = tlvs.find(Tag::SAR_MSG_REF_NUM).and_then(|tlv| tlv.short());
+    let octet = |tag| tlvs.find(tag).and_then(|tlv| tlv.octet());
+    Segment::from_sar(short, octet(Tag::SAR_TOTAL_SEGMENTS), octet(Tag::SAR_SEGMENT_SEQNUM))
+        .map_err(|_| Refusal::field(Status::RINVOPTPARAMVAL))
+}

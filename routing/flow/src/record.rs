@@ -1,0 +1,347 @@
+//! How messages, their states and deliveries lie in the store: length-prefixed fields behind a version octet.
+//! Texts and aliases are sealed by the caller; this file knows layout only.
+
+use std::sync::Arc;
+
+use veilgate_names::{
+    AccountId, AccountKind, AuthorizationId, ChannelId, Code, EncryptedDeviceId, EnterpriseId, Extension,
+    FinalState, MessageId, Octets, Pseudonym, ServiceNumber, Timestamp,
+};
+use veilgate_smpp::text::receipt::IdKey;
+
+use crate::delivery::{Content, Delivery};
+use crate::live::Body;
+
+const VERSION: u8 = 1;
+
+/// A record that does not read back: damaged, or of a later version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("record does not read back")]
+pub struct RecordError;
+
+/// What is kept of an accepted message until it ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MessageRecord {
+    pub(crate) account: AccountId,
+    pub(crate) kind: AccountKind,
+    pub(crate) authorization: AuthorizationId,
+    pub(crate) service_number: ServiceNumber,
+    pub(crate) extension: Extension,
+    pub(crate) registered_delivery: u8,
+    pub(crate) accepted_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) body: Body,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StateRecord {
+    pub(crate) channel: ChannelId,
+    pub(crate) attempts: u8,
+    pub(crate) submitted_at: Timestamp,
+    /// The SMSC's id (as it came, and canonical) and when it came; none while the outcome is open.
+    pub(crate) answer: Option<(Octets, IdKey, Timestamp)>,
+}
+
+impl MessageRecord {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut w = Writer(out);
+        w.u8(VERSION);
+        w.text(self.account.as_str());
+        w.u8(u8::from(self.kind == AccountKind::Notary));
+        w.text(self.authorization.as_str());
+        w.text(self.service_number.as_str());
+        w.text(&self.extension.to_string());
+        w.u8(self.registered_delivery);
+        w.i64(self.accepted_at.0);
+        w.i64(self.expires_at.0);
+        w.u8(self.body.data_coding);
+        w.u8(self.body.esm_class);
+        w.u8(self.body.protocol_id);
+        w.u8(self.body.priority);
+        w.bytes(&self.body.text);
+        match self.body.segment {
+            None => w.u8(0),
+            Some((reference, total, number)) => {
+                w.u8(1);
+                w.u16(reference);
+                w.u8(total);
+                w.u8(number);
+            }
+        }
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
+        let mut r = Reader::versioned(bytes)?;
+        Ok(Self {
+            account: AccountId::parse(r.text()?).map_err(|_| RecordError)?,
+            kind: if r.u8()? == 1 { AccountKind::Notary } else { AccountKind::Enterprise },
+            authorization: AuthorizationId::parse(r.text()?).map_err(|_| RecordError)?,
+            service_number: ServiceNumber::parse(r.text()?).map_err(|_| RecordError)?,
+            extension: Extension::parse(r.text()?).map_err(|_| RecordError)?,
+            registered_delivery: r.u8()?,
+            accepted_at: Timestamp(r.i64()?),
+            expires_at: Timestamp(r.i64()?),
+            body: Body {
+                data_coding: r.u8()?,
+                esm_class: r.u8()?,
+                protocol_id: r.u8()?,
+                priority: r.u8()?,
+                text: Octets::from(r.bytes()?),
+                segment: match r.u8()? {
+                    0 => None,
+                    _ => Some((r.u16()?, r.u8()?, r.u8()?)),
+                },
+            },
+        })
+    }
+}
+
+impl StateRecord {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut w = Writer(out);
+        w.u8(VERSION);
+        w.text(self.channel.as_str());
+        w.u8(self.attempts);
+        w.i64(self.submitted_at.0);
+        match &self.answer {
+            None => w.u8(0),
+            Some((id, key, at)) => {
+                w.u8(1);
+                w.bytes(id);
+                w.key(key);
+                w.i64(at.0);
+            }
+        }
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
+        let mut r = Reader::versioned(bytes)?;
+        Ok(Self {
+            channel: ChannelId::parse(r.text()?).map_err(|_| RecordError)?,
+            attempts: r.u8()?,
+            submitted_at: Timestamp(r.i64()?),
+            answer: match r.u8()? {
+                0 => None,
+                _ => Some((Octets::from(r.bytes()?), r.key()?, Timestamp(r.i64()?))),
+            },
+        })
+    }
+}
+
+/// Writes a delivery without its id, which is the record's key.
+pub(crate) fn write_delivery(delivery: &Delivery, out: &mut Vec<u8>) {
+    let mut w = Writer(out);
+    w.u8(VERSION);
+    w.text(delivery.account.as_str());
+    w.u8(u8::from(delivery.kind == AccountKind::Notary));
+    w.text(delivery.service_number.as_str());
+    w.text(delivery.pseudonym.as_str());
+    w.text(delivery.device.as_ref().map_or("", EncryptedDeviceId::as_str));
+    w.text(delivery.authorization.as_str());
+    match &delivery.content {
+        Content::Receipt { message, state, code, accepted_at, done_at } => {
+            w.u8(0);
+            w.u64(message.0);
+            w.u8(state.message_state());
+            w.u16(code.map_or(0, |code| code.number));
+            w.i64(accepted_at.0);
+            w.i64(done_at.0);
+        }
+        Content::Reply { data_coding, has_header, text } => {
+            w.u8(1);
+            w.u8(*data_coding);
+            w.u8(u8::from(*has_header));
+            w.bytes(text);
+        }
+    }
+}
+
+/// Reads back what [`write_delivery`] wrote.
+pub(crate) fn read_delivery(
+    id: MessageId,
+    enterprise: EnterpriseId,
+    bytes: &[u8],
+) -> Result<Arc<Delivery>, RecordError> {
+    let mut r = Reader::versioned(bytes)?;
+    let account = AccountId::parse(r.text()?).map_err(|_| RecordError)?;
+    let kind = if r.u8()? == 1 { AccountKind::Notary } else { AccountKind::Enterprise };
+    let service_number = ServiceNumber::parse(r.text()?).map_err(|_| RecordError)?;
+    let pseudonym = Pseudonym::parse(r.text()?).map_err(|_| RecordError)?;
+    let device = match r.text()? {
+        "" => None,
+        text => Some(EncryptedDeviceId::parse(text).map_err(|_| RecordError)?),
+    };
+    let authorization = AuthorizationId::parse(r.text()?).map_err(|_| RecordError)?;
+    let content = if r.u8()? == 0 {
+        Content::Receipt {
+            message: MessageId(r.u64()?),
+            state: FinalState::from_message_state(r.u8()?).ok_or(RecordError)?,
+            code: Code::by_number(r.u16()?),
+            accepted_at: Timestamp(r.i64()?),
+            done_at: Timestamp(r.i64()?),
+        }
+    } else {
+        Content::Reply { data_coding: r.u8()?, has_header: r.u8()? == 1, text: Octets::from(r.bytes()?) }
+    };
+    Ok(Arc::new(Delivery {
+        id,
+        account,
+        kind,
+        enterprise,
+        service_number,
+        pseudonym,
+        device,
+        authorization,
+        content,
+    }))
+}
+
+struct Writer<'a>(&'a mut Vec<u8>);
+
+impl Writer<'_> {
+    fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+    fn u16(&mut self, value: u16) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+    fn u64(&mut self, value: u64) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+    fn key(&mut self, key: &IdKey) {
+        match key {
+            IdKey::Number(value) => {
+                self.u8(0);
+                self.0.extend_from_slice(&value.to_be_bytes());
+            }
+            IdKey::Text(text) => {
+                self.u8(1);
+                self.bytes(text);
+            }
+        }
+    }
+    fn i64(&mut self, value: i64) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+    /// At most 65,535 octets; every caller's field is bounded far below.
+    fn bytes(&mut self, value: &[u8]) {
+        let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
+        self.u16(length);
+        self.0.extend_from_slice(value.get(..usize::from(length)).unwrap_or_default());
+    }
+    fn text(&mut self, value: &str) {
+        self.bytes(value.as_bytes());
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn versioned(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        let mut reader = Self(bytes);
+        if reader.u8()? == VERSION { Ok(reader) } else { Err(RecordError) }
+    }
+    fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
+        let (head, rest) = self.0.split_at_checked(count).ok_or(RecordError)?;
+        self.0 = rest;
+        Ok(head)
+    }
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
+        self.take(N)?.try_into().map_err(|_| RecordError)
+    }
+    fn u8(&mut self) -> Result<u8, RecordError> {
+        Ok(u8::from_be_bytes(self.array()?))
+    }
+    fn u16(&mut self) -> Result<u16, RecordError> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+    fn u64(&mut self) -> Result<u64, RecordError> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+    fn key(&mut self) -> Result<IdKey, RecordError> {
+        Ok(match self.u8()? {
+            0 => IdKey::Number(u128::from_be_bytes(self.array()?)),
+            _ => IdKey::Text(self.bytes()?.into()),
+        })
+    }
+    fn i64(&mut self) -> Result<i64, RecordError> {
+        Ok(i64::from_be_bytes(self.array()?))
+    }
+    fn bytes(&mut self) -> Result<&'a [u8], RecordError> {
+        let length = self.u16()?;
+        self.take(usize::from(length))
+    }
+    fn text(&mut self) -> Result<&'a str, RecordError> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| RecordError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> MessageRecord {
+        MessageRecord {
+            account: AccountId::parse("notary-1").unwrap(),
+            kind: AccountKind::Notary,
+            authorization: AuthorizationId::parse("au-1").unwrap(),
+            service_number: ServiceNumber::parse("10690001").unwrap(),
+            extension: Extension { width: 2, value: 7 },
+            registered_delivery: 1,
+            accepted_at: Timestamp(1),
+            expires_at: Timestamp(2),
+            body: Body {
+                data_coding: 8,
+                esm_class: 0x40,
+                protocol_id: 0,
+                priority: 1,
+                text: Octets::from(&b"text"[..]),
+                segment: Some((258, 2, 1)),
+            },
+        }
+    }
+
+    #[test]
+    fn records_read_back() {
+        let mut bytes = Vec::new();
+        message().write(&mut bytes);
+        assert_eq!(MessageRecord::read(&bytes), Ok(message()));
+        for cut in 0..bytes.len() {
+            assert!(MessageRecord::read(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+        let state = StateRecord {
+            channel: ChannelId::parse("s1").unwrap(),
+            attempts: 2,
+            submitted_at: Timestamp(3),
+            answer: Some((Octets::from(&b"abc"[..]), IdKey::Number(7), Timestamp(4))),
+        };
+        bytes.clear();
+        state.write(&mut bytes);
+        assert_eq!(StateRecord::read(&bytes), Ok(state));
+    }
+
+    #[test]
+    fn deliveries_read_back() {
+        let delivery = Delivery {
+            id: MessageId(9),
+            account: AccountId::parse("a").unwrap(),
+            kind: AccountKind::Notary,
+            enterprise: EnterpriseId::parse("ent-1").unwrap(),
+            service_number: ServiceNumber::parse("10690001").unwrap(),
+            pseudonym: Pseudonym::parse("Zk3v8QpR2s").unwrap(),
+            device: Some(EncryptedDeviceId::parse("edi1.k1.abc").unwrap()),
+            authorization: AuthorizationId::parse("au-1").unwrap(),
+            content: Content::Receipt {
+                message: MessageId(9),
+                state: FinalState::Rejected,
+                code: Some(Code::REJECTED_BY_NETWORK),
+                accepted_at: Timestamp(1),
+                done_at: Timestamp(2),
+            },
+        };
+        let mut bytes = Vec::new();
+        write_delivery(&delivery, &mut bytes);
+        assert_eq!(*read_delivery(MessageId(9), delivery.enterprise.clone(), &bytes).unwrap(), delivery);
+    }
+}

@@ -1,0 +1,242 @@
+//! After a restart: the store's records become live messages, pending deliveries, registrations and slots again,
+//! as they were when the last commit was acknowledged.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use veilgate_admission::RecordSpace;
+use veilgate_identity::Class;
+use veilgate_ledger::Cdr;
+use veilgate_names::{ChannelId, MessageId, Reason};
+use veilgate_store::{Entry, Space, Store, StoreError};
+
+use crate::flow::Flow;
+use crate::live::{Answered, ContentFacts, Live, Moment, Phase};
+use crate::record::{MessageRecord, RecordError, StateRecord, read_delivery};
+use crate::turn::{Outcomes, Turn};
+
+/// Records per page of a scan.
+const PAGE: usize = 1024;
+
+/// What was found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Authorizations and revocations.
+    pub registrations: usize,
+    /// Reply addresses.
+    pub slots: usize,
+    /// Messages that wait to be sent.
+    pub queued: usize,
+    /// Messages that an SMSC has.
+    pub answered: usize,
+    /// Messages whose submit was under way.
+    pub unknown: usize,
+    /// Receipts and replies to be delivered.
+    pub deliveries: usize,
+    /// Records that do not read back; each stays in the store.
+    pub damaged: usize,
+}
+
+impl Flow {
+    /// Reads everything back. Registrations and slots first, since messages refer to them. `turn` and `outcomes`
+    /// take what follows for messages whose outcome is unknown.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn restore(
+        &self,
+        store: &dyn Store,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> Result<Restored, StoreError> {
+        let mut restored = Restored::default();
+        for (space, kind) in
+            [(Space::Authorization, RecordSpace::Authorization), (Space::Revocation, RecordSpace::Revocation)]
+        {
+            self.each(store, space, &mut restored, |flow, entry| {
+                let value = flow.seals.open(Class::Registry, &entry.value)?.1;
+                flow.gate.registry.restore([(kind, &entry.key, value)]).map_err(|_| RecordError)?;
+                Ok(|restored: &mut Restored| restored.registrations += 1)
+            })?;
+        }
+        self.each(store, Space::Slot, &mut restored, |flow, entry| {
+            let value = flow.seals.open(Class::Registry, &entry.value)?.1;
+            flow.gate.slots.restore([(&entry.key, &value)]).map_err(|_| RecordError)?;
+            Ok(|restored: &mut Restored| restored.slots += 1)
+        })?;
+        self.each(store, Space::Delivery, &mut restored, |flow, entry| {
+            let id = message_id(&entry.key)?;
+            let (enterprise, plain) = flow.seals.open(Class::Alias, &entry.value)?;
+            let delivery = read_delivery(id, enterprise.ok_or(RecordError)?, &plain)?;
+            flow.outbox(&delivery.account).lock().push(delivery);
+            Ok(|restored: &mut Restored| restored.deliveries += 1)
+        })?;
+        self.messages(store, at, turn, outcomes, &mut restored)?;
+        Ok(restored)
+    }
+
+    fn each<C: FnOnce(&mut Restored)>(
+        &self,
+        store: &dyn Store,
+        space: Space,
+        restored: &mut Restored,
+        take: impl Fn(&Self, &Entry) -> Result<C, RecordError>,
+    ) -> Result<(), StoreError> {
+        let mut after: Option<Box<[u8]>> = None;
+        loop {
+            let page = store.scan(space, after.as_deref(), PAGE)?;
+            restored.damaged += page.damaged.len();
+            for entry in &page.entries {
+                match take(self, entry) {
+                    Ok(count) => count(restored),
+                    Err(RecordError) => restored.damaged += 1,
+                }
+            }
+            let Some(next) = page.next else { return Ok(()) };
+            after = Some(next);
+        }
+    }
+
+    fn messages(
+        &self,
+        store: &dyn Store,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+        restored: &mut Restored,
+    ) -> Result<(), StoreError> {
+        let mut after: Option<Box<[u8]>> = None;
+        loop {
+            let page = store.scan(Space::Message, after.as_deref(), PAGE)?;
+            restored.damaged += page.damaged.len();
+            let keys: Vec<&[u8]> = page.entries.iter().map(|entry| &*entry.key).collect();
+            let states = store.read(Space::State, &keys)?;
+            for (entry, state) in page.entries.iter().zip(states) {
+                if self.message(entry, state.as_deref(), at, turn, outcomes, restored).is_err() {
+                    restored.damaged += 1;
+                }
+            }
+            let Some(next) = page.next else { return Ok(()) };
+            after = Some(next);
+        }
+    }
+
+    fn message(
+        &self,
+        entry: &Entry,
+        state: Option<&[u8]>,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+        restored: &mut Restored,
+    ) -> Result<(), RecordError> {
+        let id = message_id(&entry.key)?;
+        let record = MessageRecord::read(&self.seals.open(Class::Text, &entry.value)?.1)?;
+        let state = state.map(StateRecord::read).transpose()?;
+        let mut live = self.live(id, record, at)?;
+        self.admitted.fetch_add(1, Ordering::Relaxed);
+        let mut book = self.book.lock();
+        let Some(state) = state else {
+            restored.queued += 1;
+            book.insert(live, at, outcomes);
+            return Ok(());
+        };
+        live.attempts = state.attempts;
+        live.submitted_at = Some(state.submitted_at);
+        live.channel = book.channel_index(&state.channel).unwrap_or(0);
+        if let Some((smsc_id, key, when)) = state.answer {
+            restored.answered += 1;
+            live.body = None;
+            live.answered = Some(Answered { id: smsc_id, key, at: when });
+            book.insert_answered(live, at);
+        } else {
+            restored.unknown += 1;
+            let mut ended = Vec::new();
+            book.insert_unknown(live, at, outcomes, &mut ended);
+            drop(book);
+            self.finish(ended, turn);
+        }
+        Ok(())
+    }
+
+    fn live(&self, id: MessageId, record: MessageRecord, at: Moment) -> Result<Live, RecordError> {
+        let authorization = self.gate.registry.by_id(&record.authorization).ok_or(RecordError)?;
+        let directory = self.gate.directory.load();
+        let none: Arc<[ChannelId]> = Arc::new([]);
+        let allowed =
+            directory.rules(record.service_number).map_or(none, |rules| Arc::clone(&rules.channels));
+        Ok(Live {
+            id,
+            account: record.account,
+            kind: record.kind,
+            service_number: record.service_number,
+            extension: record.extension,
+            allowed,
+            registered_delivery: record.registered_delivery,
+            accepted_at: record.accepted_at,
+            expires_at: record.expires_at,
+            facts: ContentFacts::of(&record.body),
+            body: Some(record.body),
+            contact: None,
+            authorization,
+            channel: 0,
+            phase: Phase::Queued,
+            attempts: 0,
+            submitted_at: None,
+            answered: None,
+            deadline: at.mono,
+        })
+    }
+}
+
+/// The id a record lies under.
+///
+/// # Errors
+/// [`RecordError`] unless it has 8 octets.
+fn message_id(key: &[u8]) -> Result<MessageId, RecordError> {
+    Ok(MessageId(u64::from_be_bytes(key.try_into().map_err(|_| RecordError)?)))
+}
+
+/// CDRs that were not known to be in a file when the process ended.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn pending_cdrs(store: &dyn Store) -> Result<Vec<Arc<Cdr>>, StoreError> {
+    let mut pending = Vec::new();
+    let mut after: Option<Box<[u8]>> = None;
+    loop {
+        let page = store.scan(Space::Cdr, after.as_deref(), PAGE)?;
+        for entry in page.entries {
+            if let Ok(cdr) = Cdr::parse_line(&entry.value) {
+                pending.push(Arc::new(cdr));
+            }
+        }
+        let Some(next) = page.next else { return Ok(pending) };
+        after = Some(next);
+    }
+}
+
+/// Reserves a range of message ids that no earlier start has used, and returns its first.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read or written.
+pub fn reserve_ids(store: &dyn Store, at: Moment) -> Result<u64, StoreError> {
+    const KEY: &[u8] = b"ids";
+    /// More ids than one process can give out.
+    const RANGE: u64 = 1 << 36;
+    let held = store.read(Space::Meta, &[KEY])?.into_iter().next().flatten();
+    let last = held.and_then(|value| value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
+    let by_clock = u64::try_from(at.wall.0).unwrap_or(0) << 20;
+    let first = by_clock.max(last.saturating_add(RANGE));
+    let mut batch = veilgate_store::Batch::new();
+    batch.put(Space::Meta, KEY, &first.to_be_bytes())?;
+    store.commit(&[batch])?;
+    Ok(first)
+}
+
+impl From<RecordError> for Reason {
+    fn from(_: RecordError) -> Self {
+        Self::Internal
+    }
+}

@@ -1,0 +1,85 @@
+//! Sealing of what the journal keeps: texts and aliases lie under the data key of their class and tenant. A sealed
+//! record begins with the tenant's name, so that its key can be found; dropping the key destroys the record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use veilgate_identity::{Class, KeyRing, Sealer};
+use veilgate_names::{EnterpriseId, Reason};
+
+use crate::record::RecordError;
+
+/// Seals and opens records. Nonces are a start-up salt and a counter: unique while the salt is.
+pub(crate) struct Seals {
+    keys: Arc<KeyRing>,
+    salt: [u8; 4],
+    counter: AtomicU64,
+}
+
+impl Seals {
+    /// `salt` and the counter's start must be fresh random octets at each start.
+    pub(crate) fn new(keys: Arc<KeyRing>, entropy: [u8; 12]) -> Self {
+        let [a, b, c, d, rest @ ..] = entropy;
+        Self { keys, salt: [a, b, c, d], counter: AtomicU64::new(u64::from_be_bytes(rest)) }
+    }
+
+    /// Appends tenant and sealed octets to `out`.
+    ///
+    /// # Errors
+    /// [`Reason::Internal`] where the tenant has no key: the shell makes keys for every configured enterprise.
+    pub(crate) fn seal(
+        &self,
+        class: Class,
+        tenant: Option<&EnterpriseId>,
+        plain: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        let sealer = self.keys.sealer(class, tenant).ok_or(Reason::Internal)?;
+        let name = tenant.map_or("", EnterpriseId::as_str).as_bytes();
+        out.push(u8::try_from(name.len()).map_err(|_| Reason::Internal)?);
+        out.extend_from_slice(name);
+        sealer.seal(self.nonce(), name, plain, out);
+        Ok(())
+    }
+
+    /// Opens what [`Self::seal`] made.
+    ///
+    /// # Errors
+    /// [`RecordError`] for damaged octets and for a tenant whose key is gone.
+    pub(crate) fn open(
+        &self,
+        class: Class,
+        record: &[u8],
+    ) -> Result<(Option<EnterpriseId>, Vec<u8>), RecordError> {
+        let (&length, rest) = record.split_first().ok_or(RecordError)?;
+        let (name, sealed) = rest.split_at_checked(usize::from(length)).ok_or(RecordError)?;
+        let tenant = match name {
+            [] => None,
+            name => {
+                let text = std::str::from_utf8(name).map_err(|_| RecordError)?;
+                Some(EnterpriseId::parse(text).map_err(|_| RecordError)?)
+            }
+        };
+        let sealer = self.keys.sealer(class, tenant.as_ref()).ok_or(RecordError)?;
+        let plain = sealer.open(name, sealed).map_err(|_| RecordError)?;
+        Ok((tenant, plain))
+    }
+
+    /// A sealer and a nonce, for fields that are sealed alone.
+    pub(crate) fn sealer(
+        &self,
+        class: Class,
+        tenant: Option<&EnterpriseId>,
+    ) -> Option<(Arc<Sealer>, [u8; 12])> {
+        Some((self.keys.sealer(class, tenant)?, self.nonce()))
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        let count = self.counter.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        for (slot, octet) in nonce.iter_mut().zip(self.salt.iter().chain(&count)) {
+            *slot = *octet;
+        }
+        nonce
+    }
+}

@@ -1,0 +1,159 @@
+//! A turn: what one batch of events changes on disk, and what may happen once that is durable.
+
+use std::sync::Arc;
+
+use veilgate_ledger::Cdr;
+use veilgate_names::{AccountId, FinalState, MessageId, Reason};
+use veilgate_store::{Batch, Space};
+
+use crate::delivery::Delivery;
+use crate::live::Live;
+
+/// A north session, as the shell numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(pub u32);
+
+/// A south link (one bind), as the shell numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkId(pub u32);
+
+/// A request of a peer that waits for its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting<T> {
+    /// Who asked.
+    pub peer: T,
+    /// The peer's sequence number, echoed verbatim.
+    pub sequence: u32,
+}
+
+/// Writes to make durable, and the steps that follow. Built under no lock, committed by the shell in groups.
+pub struct Turn {
+    pub(crate) batch: Batch,
+    pub(crate) steps: Vec<Step>,
+    /// Whether every write found room in the batch.
+    pub(crate) whole: bool,
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self { batch: Batch::new(), steps: Vec::new(), whole: true }
+    }
+}
+
+impl Turn {
+    /// Nothing to write and nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.steps.is_empty()
+    }
+
+    /// Takes the writes out, to be committed; the steps stay. A turn too long for a batch has none and fails.
+    #[must_use]
+    pub fn take_batch(&mut self) -> Batch {
+        if self.whole { std::mem::take(&mut self.batch) } else { Batch::new() }
+    }
+
+    /// The writes; empty if the steps need none.
+    #[must_use]
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+}
+
+impl Turn {
+    /// Every key and value made here is far below the store's bounds, so a refusal can only mean a full batch; the
+    /// turn then fails as a whole, which its steps hear of.
+    pub(crate) fn put(&mut self, space: Space, key: &[u8], value: &[u8]) {
+        self.whole &= self.batch.put(space, key, value).is_ok();
+    }
+
+    pub(crate) fn delete(&mut self, space: Space, key: &[u8]) {
+        self.whole &= self.batch.delete(space, key).is_ok();
+    }
+}
+
+/// What happens when a turn's writes are durable.
+pub(crate) enum Step {
+    /// An accepted message joins the queue and its sender is answered.
+    Accept { live: Box<Live>, answer: Option<Waiting<SessionId>> },
+    /// The intent to submit is on disk: the link may send.
+    Send { link: LinkId, message: MessageId },
+    /// A message ended.
+    Finish { message: MessageId, end: End, receipt: Option<Waiting<LinkId>> },
+    /// A reply is on disk: the SMSC is answered, the deliveries wait for their accounts.
+    Reply { answer: Waiting<LinkId>, deliveries: Vec<Arc<Delivery>>, cdr: Arc<Cdr> },
+    /// Somebody waits for the bare fact (revocations, imports).
+    Notify(Box<dyn FnOnce(bool) + Send>),
+}
+
+/// How a message ended, and what leaves because of it.
+pub(crate) struct End {
+    pub(crate) state: FinalState,
+    pub(crate) delivery: Option<Arc<Delivery>>,
+    pub(crate) cdr: Arc<Cdr>,
+}
+
+/// What the shell has to do after a commit: answers to write, sessions to wake, lines to append.
+#[derive(Default)]
+pub struct Outcomes {
+    /// Answers to `submit_sm`/`data_sm`.
+    pub answers: Vec<(Waiting<SessionId>, Result<MessageId, Reason>)>,
+    /// Answers to `deliver_sm`: whether the peer may forget it.
+    pub deliver_answers: Vec<(Waiting<LinkId>, DeliverAnswer)>,
+    /// Messages whose link may send them now.
+    pub ready: Vec<(LinkId, MessageId)>,
+    /// Channels (by index) that have something queued.
+    pub channels: Vec<usize>,
+    /// Accounts that have something to be delivered.
+    pub accounts: Vec<AccountId>,
+    /// CDRs for the file.
+    pub cdrs: Vec<Arc<Cdr>>,
+    /// Counted, for metrics.
+    pub counts: Counts,
+}
+
+/// What a south `deliver_sm` is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliverAnswer {
+    /// Durable, or nothing that anybody waits for: ESME_ROK.
+    Taken,
+    /// Not now: ESME_RX_T_APPN, the SMSC sends it again.
+    Later,
+}
+
+/// What happened, as numbers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the metric of its name")]
+pub struct Counts {
+    pub accepted: u64,
+    pub finished: [u64; 6],
+    pub outcome_unknown: u64,
+    pub receipts_early: u64,
+    pub receipts_unmatched: u64,
+    pub receipts_duplicate: u64,
+    pub receipts_matched: u64,
+    pub refused_at_wake: u64,
+    pub throttled: u64,
+    pub store_failures: u64,
+}
+
+impl Counts {
+    /// Where a final state stands in [`Self::finished`].
+    #[must_use]
+    pub fn index(state: FinalState) -> usize {
+        match state {
+            FinalState::Delivered => 0,
+            FinalState::Undeliverable => 1,
+            FinalState::Rejected => 2,
+            FinalState::Expired => 3,
+            FinalState::Cancelled => 4,
+            FinalState::Unknown => 5,
+        }
+    }
+
+    pub(crate) fn finish(&mut self, state: FinalState) {
+        if let Some(slot) = self.finished.get_mut(Self::index(state)) {
+            *slot += 1;
+        }
+    }
+}
