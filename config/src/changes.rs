@@ -105,14 +105,14 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         north {
             listen, allow_plaintext, max_connections, max_connections_per_ip, max_half_open, bind_timeout,
             pdu_timeout, enquire_interval, enquire_misses, response_timeout, window_in, window_out, max_pdu,
-            write_stall, tls
+            write_stall, max_backlog, unbind_timeout, lockout_failures, lockout_within, lockout_for, tls
         }
         flow {
-            max_live_messages, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold,
-            report_timeout, default_validity, max_validity, reply_grace
+            max_live_messages, max_uncommitted, max_text, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold, max_early_receipts, max_recent_receipts, late_answer_grace,
+            report_timeout, default_validity, max_validity, reply_grace, delivery_retry
         }
-        journal { engine, segment_bytes, group_max }
-        ledger { cdr_dir, audit_file, rotate_every, rotate_bytes, audit_key_file }
+        journal { engine, segment_bytes, capacity_bytes, compact_below_percent, group_max }
+        ledger { carrier, cdr_dir, audit_file, rotate_every, rotate_bytes, audit_key_file }
         ops { listen, socket }
     }
     names.extend(rewidened(old, new));

@@ -1,10 +1,10 @@
 //! What the parts of a file must be to each other: names that exist, once; limits in order; nothing ambiguous.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
 
-use veilgate_names::{AccountKind, ChannelId, EnterpriseId, PlatformId};
+use veilgate_names::{AccountKind, ChannelId, EnterpriseId, PlatformId, ServiceNumber};
 
 use crate::error::Mistake;
 use crate::parties::Account;
@@ -22,6 +22,7 @@ struct Known<'a> {
     platforms: HashSet<&'a PlatformId>,
     enterprises: HashSet<&'a EnterpriseId>,
     channels: HashSet<&'a ChannelId>,
+    service_numbers: HashMap<ServiceNumber, &'a EnterpriseId>,
     tls: bool,
 }
 
@@ -34,6 +35,11 @@ pub(crate) fn check(config: &Config) -> Checked {
         platforms: config.platforms.iter().map(|platform| &platform.id).collect(),
         enterprises: config.enterprises.iter().map(|enterprise| &enterprise.id).collect(),
         channels: config.channels.iter().map(|channel| &channel.id).collect(),
+        service_numbers: config
+            .service_numbers
+            .iter()
+            .map(|entry| (entry.number, &entry.enterprise))
+            .collect(),
         tls: config.north.tls.is_some(),
     };
     for (index, entry) in config.accounts.iter().enumerate() {
@@ -128,10 +134,17 @@ fn account(known: &Known<'_>, account: &Account, at: &str) -> Checked {
     if account.allow_from.is_empty() {
         fail("allow_from", "empty: nobody could bind")?;
     }
-    if !account.certificate_sha256.is_empty() && !known.tls {
+    if account.certificate_sha256.is_some() && !known.tls {
         fail("certificate_sha256", "needs [north.tls]")?;
     }
-    Ok(())
+    let Some(number) = &account.default_service_number else { return Ok(()) };
+    match known.service_numbers.get(number) {
+        None => fail("default_service_number", &format!("there is no service number \"{number}\"")),
+        Some(owner) if account.enterprise.as_ref().is_some_and(|own| own != *owner) => {
+            fail("default_service_number", "belongs to another enterprise")
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 fn enterprise(known: &Known<'_>, id: &EnterpriseId, at: &str) -> Checked {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use veilgate_names::{KeyId, Timestamp};
 
-use crate::text::{count, some_text, text, whole};
+use crate::text::{FromText, count, some_text, text, whole};
 use crate::words::JournalEngine;
 
 /// A key of encrypted device IDs, imported into the key ring at start.
@@ -40,9 +40,15 @@ pub struct Flow {
     /// Messages without a final state, 1-100000000; beyond it submits get `queue_full`. Default 1000000.
     #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
     pub max_live_messages: NonZeroU32,
-    /// Attempts to hand a message to an SMSC, 1-1000. Default 8.
-    #[serde(deserialize_with = "whole::<_, _, 1, 1000>")]
-    pub max_attempts: NonZeroU32,
+    /// Records waiting for the journal, 1-10000000; beyond it submits get `queue_full`. Default 100000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
+    pub max_uncommitted: NonZeroU32,
+    /// The longest user data accepted, octets, 140-65535. Default 2048.
+    #[serde(deserialize_with = "whole::<_, _, 140, 65_535>")]
+    pub max_text: NonZeroU32,
+    /// Attempts to hand a message to an SMSC, 1-255. Default 8.
+    #[serde(deserialize_with = "whole::<_, _, 1, 255>")]
+    pub max_attempts: u8,
     /// The first pause after an SMSC throttled; it doubles. Default 200 ms.
     #[serde(deserialize_with = "text")]
     pub throttle_backoff_min: Duration,
@@ -52,6 +58,15 @@ pub struct Flow {
     /// How long a receipt waits for the response to its submit. Default 10 s.
     #[serde(deserialize_with = "text")]
     pub early_receipt_hold: Duration,
+    /// How many receipts may wait so, 1-10000000. Default 100000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
+    pub max_early_receipts: NonZeroU32,
+    /// How many ended messages are remembered to know a duplicate receipt, 1-10000000. Default 100000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
+    pub max_recent_receipts: NonZeroU32,
+    /// How long an overdue response may still come before the message ends as UNKNOWN. Default 60 s.
+    #[serde(deserialize_with = "text")]
+    pub late_answer_grace: Duration,
     /// How long a sent message waits for its receipt before it ends as UNKNOWN. Default 48 h.
     #[serde(deserialize_with = "text")]
     pub report_timeout: Duration,
@@ -64,6 +79,9 @@ pub struct Flow {
     /// How long after its authorization ended a reply still reaches the notary. Default 72 h.
     #[serde(deserialize_with = "text")]
     pub reply_grace: Duration,
+    /// The pause before a receipt or reply that an account did not take is sent to it again. Default 5 s.
+    #[serde(deserialize_with = "text")]
+    pub delivery_retry: Duration,
 }
 
 impl Default for Flow {
@@ -71,14 +89,20 @@ impl Default for Flow {
         const HOUR: u64 = 3600;
         Self {
             max_live_messages: count::<1_000_000>(),
-            max_attempts: count::<8>(),
+            max_uncommitted: count::<100_000>(),
+            max_text: count::<2048>(),
+            max_attempts: 8,
             throttle_backoff_min: Duration::from_millis(200),
             throttle_backoff_max: Duration::from_secs(10),
             early_receipt_hold: Duration::from_secs(10),
+            max_early_receipts: count::<100_000>(),
+            max_recent_receipts: count::<100_000>(),
+            late_answer_grace: Duration::from_secs(60),
             report_timeout: Duration::from_secs(48 * HOUR),
             default_validity: Duration::from_secs(24 * HOUR),
             max_validity: Duration::from_secs(168 * HOUR),
             reply_grace: Duration::from_secs(72 * HOUR),
+            delivery_retry: Duration::from_secs(5),
         }
     }
 }
@@ -90,9 +114,15 @@ pub struct Journal {
     /// The storage engine. Default `log`.
     #[serde(deserialize_with = "text")]
     pub engine: JournalEngine,
-    /// The size of one segment file, octets, 1 MiB-4 GiB. Default 64 MiB.
-    #[serde(deserialize_with = "whole::<_, _, 1_048_576, 4_294_967_296>")]
-    pub segment_bytes: NonZeroU64,
+    /// The size of one segment file, octets, 64 KiB-1 GiB. Default 64 MiB.
+    #[serde(deserialize_with = "whole::<_, _, 65_536, 1_073_741_824>")]
+    pub segment_bytes: NonZeroU32,
+    /// The size of all segment files together, octets, 1 MiB-16 TiB; beyond it submits are refused. Default 64 GiB.
+    #[serde(deserialize_with = "whole::<_, _, 1_048_576, 17_592_186_044_416>")]
+    pub capacity_bytes: NonZeroU64,
+    /// A segment is compacted when less than this part of it is needed, percent, 1-90. Default 50.
+    #[serde(deserialize_with = "whole::<_, _, 1, 90>")]
+    pub compact_below_percent: u8,
     /// Records in one commit at most, 1-65536. Default 1024.
     #[serde(deserialize_with = "whole::<_, _, 1, 65_536>")]
     pub group_max: NonZeroU32,
@@ -102,7 +132,9 @@ impl Default for Journal {
     fn default() -> Self {
         Self {
             engine: JournalEngine::Log,
-            segment_bytes: octets::<{ 64 << 20 }>(),
+            segment_bytes: count::<{ 64 << 20 }>(),
+            capacity_bytes: octets::<{ 64 << 30 }>(),
+            compact_below_percent: 50,
             group_max: count::<1024>(),
         }
     }
@@ -112,6 +144,9 @@ impl Default for Journal {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ledger {
+    /// The carrier's name in the names of CDR files: 1-32 of `[0-9A-Za-z.-]`. Default `carrier`.
+    #[serde(deserialize_with = "text")]
+    pub carrier: CarrierName,
     /// The folder of the CDR files. Default `cdr` in the data folder.
     pub cdr_dir: Option<PathBuf>,
     /// The audit file. Default `audit.log` in the data folder.
@@ -129,12 +164,39 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         Self {
+            carrier: CarrierName::default(),
             cdr_dir: None,
             audit_file: None,
             rotate_every: Duration::from_secs(3600),
             rotate_bytes: octets::<{ 256 << 20 }>(),
             audit_key_file: None,
         }
+    }
+}
+
+/// A carrier's name: 1-32 of `[0-9A-Za-z.-]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarrierName(String);
+
+impl CarrierName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for CarrierName {
+    fn default() -> Self {
+        Self("carrier".to_owned())
+    }
+}
+
+impl FromText for CarrierName {
+    const EXPECTED: &'static str = "1-32 of 0-9 A-Z a-z . -";
+    fn from_text(text: &str) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+        ((1..=32).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
     }
 }
 

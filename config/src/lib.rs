@@ -16,7 +16,7 @@ mod words;
 
 pub use changes::{Changes, ListChanges};
 pub use error::ConfigError;
-pub use flow::{EdiKey, Flow, Identity, Journal, Ledger};
+pub use flow::{CarrierName, EdiKey, Flow, Identity, Journal, Ledger};
 pub use north::{North, NorthTls};
 pub use parties::{Account, Enterprise, Fingerprint, PasswordHash, Platform, PublicKey};
 pub use root::{Config, Log, MasterKey, NodeName, Ops};

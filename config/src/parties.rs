@@ -1,13 +1,14 @@
 //! `[[platforms]]`, `[[enterprises]]`, `[[accounts]]`: who the north is and what each may do.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
-use veilgate_names::{AccountId, AccountKind, EnterpriseId, PlatformId};
+use veilgate_names::{AccountId, AccountKind, EnterpriseId, PlatformId, ServiceNumber};
 
-use crate::text::{FromText, count, some_text, some_whole, text, texts, whole};
+use crate::text::{FromText, count, hours, some_text, some_whole, text, texts, whole};
 use crate::words::Proof;
 
 /// A notary platform.
@@ -24,6 +25,10 @@ pub struct Platform {
     /// Needed where `proof` is `required`.
     #[serde(default, deserialize_with = "some_text")]
     pub public_key: Option<PublicKey>,
+    /// How long an authorization lives that came in the short form (interfaces.md section 4), which states no end.
+    /// Default 24 h.
+    #[serde(default = "hours::<24>", deserialize_with = "text")]
+    pub short_form_lifetime: Duration,
 }
 
 /// An enterprise (tenant).
@@ -63,19 +68,23 @@ pub struct Account {
     /// Binds at a time, 1-1024. Default 4.
     #[serde(default = "count::<4>", deserialize_with = "whole::<_, _, 1, 1024>")]
     pub max_binds: NonZeroU32,
-    /// Unanswered submits per bind, 1-65536. Default: `north.window_in`.
-    #[serde(default, deserialize_with = "some_whole::<_, _, 1, 65_536>")]
-    pub window: Option<NonZeroU32>,
+    /// Unanswered submits per bind, 1-65535. Default: `north.window_in`.
+    #[serde(default, deserialize_with = "some_whole::<_, _, 1, 65_535>")]
+    pub window: Option<NonZeroU16>,
     /// Messages a second over all its binds, 1-1000000. Default 1000.
     #[serde(default = "count::<1000>", deserialize_with = "whole::<_, _, 1, 1_000_000>")]
     pub rate_per_second: NonZeroU32,
     /// Messages a second on one bind, 1-1000000. Default: only the account's rate.
     #[serde(default, deserialize_with = "some_whole::<_, _, 1, 1_000_000>")]
     pub rate_per_bind: Option<NonZeroU32>,
-    /// SHA-256 of the client certificates it may bind with (DER), hex. Default: any that the authorities signed,
-    /// and plain connections. With at least one it must come over TLS.
-    #[serde(default, deserialize_with = "texts")]
-    pub certificate_sha256: Vec<Fingerprint>,
+    /// SHA-256 of the client certificate it must show (DER), hex; then it must come over TLS. Default: any that the
+    /// authorities signed, and plain connections.
+    #[serde(default, deserialize_with = "some_text")]
+    pub certificate_sha256: Option<Fingerprint>,
+    /// The service number of submits that name none. Default: none, they are refused unless the enterprise has
+    /// just one.
+    #[serde(default, deserialize_with = "some_text")]
+    pub default_service_number: Option<ServiceNumber>,
     /// Whether it is refused for now. Default false.
     #[serde(default)]
     pub suspended: bool,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error};
 use veilgate_names::{ChannelId, EnterpriseId, ServiceNumber};
 
-use crate::text::{FromText, count, seconds, some_text, some_texts, some_whole, text, whole, yes};
+use crate::text::{FromText, count, seconds, some_text, some_texts, some_whole, text, whole, window, yes};
 use crate::words::{AddressForm, Alphabet, BindMode, IdFormat};
 
 /// A service number and whose it is.
@@ -63,9 +63,9 @@ pub struct Channel {
     /// How many binds of which kind. Default: one transceiver.
     #[serde(default = "one_transceiver")]
     pub binds: Vec<Bind>,
-    /// Unanswered submits per bind, 1-65536. Default 100.
-    #[serde(default = "count::<100>", deserialize_with = "whole::<_, _, 1, 65_536>")]
-    pub window: NonZeroU32,
+    /// Unanswered submits per bind, 1-65535. Default 100.
+    #[serde(default = "window::<100>", deserialize_with = "whole::<_, _, 1, 65_535>")]
+    pub window: NonZeroU16,
     /// Submits a second over all its binds, 1-1000000. Default: no limit but the window.
     #[serde(default, deserialize_with = "some_whole::<_, _, 1, 1_000_000>")]
     pub rate_per_second: Option<NonZeroU32>,

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -108,6 +108,7 @@ macro_rules! whole {
 whole! {
     u8 => |value| Self::try_from(value).ok(),
     u32 => |value| Self::try_from(value).ok(),
+    NonZeroU16 => |value| u16::try_from(value).ok().and_then(Self::new),
     NonZeroU32 => |value| u32::try_from(value).ok().and_then(Self::new),
     NonZeroU64 => Self::new,
 }
@@ -163,9 +164,19 @@ pub(crate) fn seconds<const SECONDS: u64>() -> Duration {
     Duration::from_secs(SECONDS)
 }
 
+/// A default of `HOURS`.
+pub(crate) fn hours<const HOURS: u64>() -> Duration {
+    Duration::from_secs(HOURS * 3600)
+}
+
 /// A default count.
 pub(crate) fn count<const VALUE: u32>() -> NonZeroU32 {
     NonZeroU32::new(VALUE).unwrap_or(NonZeroU32::MIN)
+}
+
+/// A default window.
+pub(crate) fn window<const VALUE: u16>() -> NonZeroU16 {
+    NonZeroU16::new(VALUE).unwrap_or(NonZeroU16::MIN)
 }
 
 /// A default that is true.

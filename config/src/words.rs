@@ -54,7 +54,7 @@ words! {
     }
 
     /// How an SMSC writes message ids in its response and in its receipts.
-    IdFormat "\"auto\", \"as-is\", \"decimal\", \"hex\", \"hex-then-decimal\" or \"decimal-then-hex\"" {
+    IdFormat "\"auto\", \"as-is\", \"decimal\", \"hex\" or \"hex-then-decimal\"" {
         /// Tried as they are, then as numbers in either base.
         Auto = "auto",
         /// The same text in both.
@@ -65,8 +65,6 @@ words! {
         Hex = "hex",
         /// Hexadecimal in the response, decimal in the receipt.
         HexThenDecimal = "hex-then-decimal",
-        /// Decimal in the response, hexadecimal in the receipt.
-        DecimalThenHex = "decimal-then-hex",
     }
 
     /// What `data_coding` 0 means to an SMSC.

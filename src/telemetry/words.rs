@@ -95,6 +95,8 @@ words! {
         Certificate = "certificate",
         /// Account, enterprise or platform suspended.
         Suspended = "suspended",
+        /// Too many failures from there: not looked at for a while.
+        LockedOut = "locked_out",
         /// `max_binds` reached.
         TooManyBinds = "too_many_binds",
         /// The interface version is not spoken here.
@@ -193,14 +195,18 @@ words! {
 
     /// Why a reply found no addressee.
     UnattributedKind {
-        /// No service number begins what was dialled.
-        NoServiceNumber = "no_service_number",
-        /// No conversation has that extension.
+        /// No service number of ours was dialled.
+        Unrouted = "unrouted",
+        /// The sender has no open tenure in our network.
+        Foreign = "foreign",
+        /// The extension is another tenure's.
+        OtherTenure = "other_tenure",
+        /// Nobody wrote to this person from this number.
         NoSlot = "no_slot",
-        /// The sender is not whom the extension was allotted for.
-        OtherSubscriber = "other_subscriber",
-        /// The authorization ended, and its grace too.
-        AuthorizationEnded = "authorization_ended",
+        /// Several did, and the reply names none.
+        Ambiguous = "ambiguous",
+        /// The authorization ended longer ago than the grace.
+        Late = "late",
         /// The message could not be read.
         Unreadable = "unreadable",
     }

@@ -95,8 +95,17 @@ fn accounts_can_be_used() {
     let fingerprint = "ab".repeat(32);
     refuses(
         "kind = \"notary\"",
-        &format!("kind = \"notary\"\ncertificate_sha256 = [\"{fingerprint}\"]"),
+        &format!("kind = \"notary\"\ncertificate_sha256 = \"{fingerprint}\""),
         "veilgate.toml:15: accounts[0].certificate_sha256: needs [north.tls]",
+    );
+    refuses(
+        "kind = \"notary\"",
+        "kind = \"notary\"\ndefault_service_number = \"10690002\"",
+        "veilgate.toml:15: accounts[0].default_service_number: there is no service number \"10690002\"",
+    );
+    refuses_appended(
+        "[[enterprises]]\nid = \"ent-2\"\n[[accounts]]\nsystem_id = \"b\"\nkind = \"enterprise\"\nenterprise = \"ent-2\"\npassword_hash = \"$argon2id$m=1$YQ$YQ\"\ndefault_service_number = \"10690001\"\n",
+        "veilgate.toml:36: accounts[1].default_service_number: belongs to another enterprise",
     );
     refuses(
         "proof = \"optional\" ",

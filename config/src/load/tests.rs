@@ -61,7 +61,7 @@ fn the_full_example_loads() {
     assert_eq!(config.channels[1].binds[1].mode, BindMode::Receiver);
     assert_eq!(config.flow.throttle_backoff_min, Duration::from_millis(200));
     assert_eq!(config.north.tls.unwrap().key, folder.path().join("tls/server.key"));
-    assert_eq!(config.accounts[0].certificate_sha256[0].0[0], 0xe3);
+    assert_eq!(config.accounts[0].certificate_sha256.unwrap().0[0], 0xe3);
 }
 
 /// What the full example calls a default is one: with those lines taken out it means the same.
@@ -129,12 +129,12 @@ fn a_wrong_value_names_line_and_key() {
         (
             "password = \"secret\"",
             "window = 0",
-            "veilgate.toml:28: channels[0].window: expected a whole number from 1 to 65536",
+            "veilgate.toml:28: channels[0].window: expected a whole number from 1 to 65535",
         ),
         (
             "password = \"secret\"",
             "window = -1",
-            "veilgate.toml:28: channels[0].window: expected a whole number from 1 to 65536",
+            "veilgate.toml:28: channels[0].window: expected a whole number from 1 to 65535",
         ),
         (
             "password = \"secret\"",
