@@ -14,7 +14,7 @@ use std::time::Instant;
 use divan::Bencher;
 use hmac::{Hmac, KeyInit, Mac};
 use sm3::Sm3;
-use veilgate_identity::{Class, Config, Identity, KeyRing, Slots, import};
+use veilgate_identity::{Class, Config, Identity, KeyRing, Slots, Vault, import};
 use veilgate_names::{
     AsOf, AuthorizationId, EncryptedDeviceId, Extension, KeyId, ServiceNumber, SubscriberKey, Timestamp,
 };
@@ -47,6 +47,14 @@ fn world() -> &'static World {
         let vault = import(feed.bindings.as_bytes(), feed.tenures.as_bytes(), &keys).unwrap();
         println!("import of {:?}: {:?}", vault.counts(), start.elapsed());
         drop(feed);
+        let start = self::start();
+        let mut octets = Vec::new();
+        vault.write_to(&mut octets, &keys).unwrap();
+        println!("written, {} octets: {:?}", octets.len(), start.elapsed());
+        let start = self::start();
+        drop(Vault::read_from(&octets[..], &keys).unwrap());
+        println!("read: {:?}", start.elapsed());
+        drop(octets);
         println!("resident after import: {}", resident());
         let spread = |n: u32| n.wrapping_mul(2_654_435_761) % SUBSCRIBERS;
         let ask = |n| feed::encrypt(KEY, [3; 12], &format!("imsi:{}", feed::imsi(n)));

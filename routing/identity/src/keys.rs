@@ -46,6 +46,7 @@ pub struct KeyRing {
     index: Secret,
     subscriber: Secret,
     number: Arc<Sealer>,
+    vault: Sealer,
     sealing: RwLock<FxHashMap<SealingName, DataKey>>,
     edi: RwLock<FxHashMap<Box<str>, EdiEntry>>,
 }
@@ -172,8 +173,10 @@ impl KeyRing {
         &self.subscriber.mac
     }
 
-    pub(crate) fn number_sealer(&self) -> &Sealer {
-        &self.number
+    /// What seals the vault's numbers: a key made from the number key, so that the vault's nonces, which are hashes, and
+    /// those of callers never meet.
+    pub(crate) fn vault_sealer(&self) -> &Sealer {
+        &self.vault
     }
 
     pub(crate) fn edi_key(&self, kid: &str) -> EdiLookup {
@@ -188,6 +191,7 @@ impl KeyRing {
 
     fn assemble(master: Master, index: Secret, subscriber: Secret, number: DataKey) -> Self {
         let sealer = Arc::clone(&number.sealer);
+        let vault = Zeroizing::new(MacKey::new(number.octets.as_slice()).short(&[b"veilgate vault"]));
         let mut sealing = FxHashMap::default();
         sealing.insert(SealingName { class: Class::Number, tenant: None }, number);
         Self {
@@ -195,6 +199,7 @@ impl KeyRing {
             index,
             subscriber,
             number: sealer,
+            vault: Sealer::new(&vault),
             sealing: RwLock::new(sealing),
             edi: RwLock::default(),
         }

@@ -18,6 +18,9 @@ use entry::{Digits, OneOrMore, Slot};
 pub use record::{SlotError, SlotRecord};
 use shards::Shards;
 
+/// The most distinct service numbers; an operator has hundreds.
+const SERVICE_NUMBERS: usize = 1 << 16;
+
 /// All slots. Shared behind an `Arc`; locks are held for one look-up each, and never across shards of one kind.
 pub struct Slots {
     capacity: usize,
@@ -97,7 +100,8 @@ impl Slots {
         subscriber: SubscriberKey,
         authorization: &AuthorizationId,
     ) -> Result<Allocated, Reason> {
-        let place = Place { number: self.number_id(service_number), subscriber };
+        let number = self.number_id(service_number).ok_or(Reason::NoSlot)?;
+        let place = Place { number, subscriber };
         let mut shard = self.subscribers.lock(&place);
         let slots = shard.get(&place).map_or(&[][..], OneOrMore::as_slice);
         if let Some(slot) = slots.iter().find(|slot| slot.authorization == *authorization) {
@@ -165,7 +169,8 @@ impl Slots {
         for (key, value) in records {
             let (number, extension, subscriber, authorization) =
                 record::decode(key.as_ref(), value.as_ref()).ok_or(SlotError::Damaged)?;
-            let place = Place { number: self.number_id(number), subscriber };
+            let number = self.number_id(number).ok_or(SlotError::Full)?;
+            let place = Place { number, subscriber };
             let mut shard = self.subscribers.lock(&place);
             let slots = shard.get(&place).map_or(&[][..], OneOrMore::as_slice);
             if slots.iter().any(|slot| slot.digits == Digits::from(extension)) {
@@ -226,16 +231,21 @@ impl Slots {
         self.numbers.read().ids.get(&number).copied()
     }
 
-    fn number_id(&self, number: ServiceNumber) -> NumberId {
+    /// The number's place, given now if it has none; `None` if there are too many.
+    fn number_id(&self, number: ServiceNumber) -> Option<NumberId> {
         if let Some(id) = self.known_number(number) {
-            return id;
+            return Some(id);
         }
         let mut numbers = self.numbers.write();
         let Numbers { ids, numbers } = &mut *numbers;
-        *ids.entry(number).or_insert_with(|| {
-            numbers.push(number);
-            NumberId(u32::try_from(numbers.len() - 1).unwrap_or(u32::MAX))
-        })
+        match ids.entry(number) {
+            Entry::Occupied(entry) => Some(*entry.get()),
+            Entry::Vacant(entry) => {
+                let next = u32::try_from(numbers.len()).ok().filter(|_| numbers.len() < SERVICE_NUMBERS)?;
+                numbers.push(number);
+                Some(*entry.insert(NumberId(next)))
+            }
+        }
     }
 }
 

@@ -218,8 +218,7 @@ impl NumberRow {
     pub(crate) fn seal(number: &Msisdn, keys: &KeyRing) -> Option<Self> {
         let hash = number_hash(number, keys.subscriber_key());
         let mut packed = number.packed().to_be_bytes();
-        let tag =
-            keys.number_sealer().seal_detached(*hash.0.first_chunk::<NONCE>()?, &hash.0, &mut packed)?;
+        let tag = keys.vault_sealer().seal_detached(*hash.0.first_chunk::<NONCE>()?, &hash.0, &mut packed)?;
         let mut sealed = [0; 8 + TAG];
         let (body, rest) = sealed.split_first_chunk_mut::<8>()?;
         *body = packed;
@@ -232,7 +231,7 @@ impl NumberRow {
         let (body, tag) = self.sealed.split_first_chunk::<8>()?;
         let (mut packed, tag) = (*body, tag.first_chunk::<TAG>()?);
         let nonce = *self.hash.0.first_chunk::<NONCE>()?;
-        keys.number_sealer().open_detached(nonce, &self.hash.0, &mut packed, tag).ok()?;
+        keys.vault_sealer().open_detached(nonce, &self.hash.0, &mut packed, tag).ok()?;
         let number = Msisdn::from_packed(u64::from_be_bytes(packed));
         packed.zeroize();
         number

@@ -190,3 +190,14 @@ fn nothing_is_printed() {
     }
     assert!(size_of::<Contact>() <= 64);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+    /// Any ciphertext of the right outer form is refused, and always for the same reason.
+    #[test]
+    fn any_ciphertext_is_refused_alike(version in 0..2_u8, kid in 0..3_u8, body in "[0-9A-Za-z_-]{1,151}") {
+        thread_local!(static IDENTITY: Identity = two_subscribers());
+        let edi = EncryptedDeviceId::parse(&format!("edi{version}.k{kid}.{body}")).unwrap();
+        proptest::prop_assert_eq!(IDENTITY.with(|identity| ask(identity, &[edi])), Err(Reason::DecryptFail));
+    }
+}
