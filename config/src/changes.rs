@@ -87,6 +87,25 @@ impl Config {
 }
 
 fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
+    // A new section does not compile until it is decided on below or in the lists of a reload.
+    let Config {
+        data_dir: _,
+        node: _,
+        master_key: _,
+        edi_keys: _,
+        identity: _,
+        north: _,
+        platforms: _,
+        enterprises: _,
+        accounts: _,
+        service_numbers: _,
+        channels: _,
+        flow: _,
+        journal: _,
+        ledger: _,
+        ops: _,
+        log: _,
+    } = new;
     let mut names = Vec::new();
     for (differs, name) in [
         (old.data_dir != new.data_dir, "data_dir"),
@@ -113,7 +132,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         }
         journal { engine, segment_bytes, capacity_bytes, compact_below_percent, group_max }
         ledger { carrier, cdr_dir, audit_file, rotate_every, rotate_bytes, audit_key_file }
-        ops { listen, socket }
+        ops { listen, socket, ready_channels }
     }
     names.extend(rewidened(old, new));
     names

@@ -52,6 +52,9 @@ pub(crate) fn check(config: &Config) -> Checked {
         service_number(&known, entry, &format!("service_numbers[{index}]"))?;
     }
     prefixes(&config.service_numbers)?;
+    if usize::try_from(config.ops.ready_channels.get()).is_ok_and(|needed| needed > config.channels.len()) {
+        return Err(Mistake::new("ops.ready_channels", "more than there are channels"));
+    }
     flow(config)
 }
 

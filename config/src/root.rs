@@ -1,6 +1,7 @@
 //! The whole file, and the sections that belong to the process itself.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use crate::flow::{EdiKey, Flow, Identity, Journal, Ledger};
 use crate::north::North;
 use crate::parties::{Account, Enterprise, Platform};
 use crate::south::{Channel, ServiceNumberEntry};
-use crate::text::{FromText, text};
+use crate::text::{FromText, text, whole};
 use crate::words::{LogFormat, LogLevel};
 
 /// Everything the file says. File names are absolute or relative to the folder of the file.
@@ -151,11 +152,18 @@ pub struct Ops {
     pub listen: SocketAddr,
     /// The UNIX socket of the operating commands. Default `ops.sock` in the data folder.
     pub socket: Option<PathBuf>,
+    /// How many channels must be bound for `/readyz` to say yes, 1-1000. Default 1.
+    #[serde(deserialize_with = "whole::<_, _, 1, 1000>")]
+    pub ready_channels: NonZeroU32,
 }
 
 impl Default for Ops {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)), socket: None }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            socket: None,
+            ready_channels: NonZeroU32::MIN,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep};
 
 use crate::telemetry::Telemetry;
@@ -27,6 +27,9 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// A connection that sends nothing for so long is closed.
 const SILENCE: Duration = Duration::from_secs(120);
+
+/// How long requests that run may take after a stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
 /// What decides whether traffic may be sent here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +53,7 @@ pub trait Probe: Send + Sync + 'static {
     fn before_scrape(&self) {}
 }
 
-/// Serves until `stop` is done, then lets requests that run finish.
+/// Serves until `stop` is done, then lets requests that run finish, for at most 5 s.
 ///
 /// # Errors
 /// What the system says.
@@ -61,7 +64,20 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let bounded = Bounded { listener, slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)) };
-    axum::serve(bounded, router(telemetry, probe)).with_graceful_shutdown(stop).await
+    let (stopping, mut stopped) = watch::channel(false);
+    let stop = async move {
+        stop.await;
+        stopping.send_replace(true);
+    };
+    let late = async move {
+        // An error means that the server is gone, and then the other branch is done.
+        let _ = stopped.wait_for(|stop| *stop).await;
+        tokio::time::sleep(LAST_REQUESTS).await;
+    };
+    tokio::select! {
+        served = axum::serve(bounded, router(telemetry, probe)).with_graceful_shutdown(stop) => served,
+        () = late => Ok(()),
+    }
 }
 
 #[derive(Clone)]

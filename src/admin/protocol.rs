@@ -12,7 +12,7 @@ use std::str::FromStr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use veilgate_names::{AuthorizationId, ChannelId};
+use veilgate_names::{AuthorizationId, ChannelId, looks_like_a_number};
 
 use crate::telemetry::words::OpsCommand;
 
@@ -41,14 +41,17 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         lines: Vec<String>,
     },
-    /// Take over a subscriber feed, all or nothing. At least one is set.
+    /// Take over a whole subscriber feed, all or nothing.
     IdentityImport {
         /// The CSV of bindings, a file that the gateway can read.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bindings: Option<PathBuf>,
+        bindings: PathBuf,
         /// The CSV of tenures, a file that the gateway can read.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        tenures: Option<PathBuf>,
+        tenures: PathBuf,
+    },
+    /// Apply changes to the subscriber feed in order, all or nothing.
+    IdentityChanges {
+        /// A CSV of bindings or tenures with the column `op`, a file that the gateway can read.
+        path: PathBuf,
     },
     /// Tell the state.
     Status {},
@@ -78,6 +81,7 @@ impl Request {
             Self::Revoke { .. } => OpsCommand::Revoke,
             Self::AuthorizationsImport { .. } => OpsCommand::AuthorizationsImport,
             Self::IdentityImport { .. } => OpsCommand::IdentityImport,
+            Self::IdentityChanges { .. } => OpsCommand::IdentityChanges,
             Self::Status {} => OpsCommand::Status,
             Self::Reload {} => OpsCommand::Reload,
             Self::Drain {} => OpsCommand::Drain,
@@ -89,7 +93,6 @@ impl Request {
     fn is_complete(&self) -> bool {
         match self {
             Self::AuthorizationsImport { path, lines } => path.is_some() == lines.is_empty(),
-            Self::IdentityImport { bindings, tenures } => bindings.is_some() || tenures.is_some(),
             _ => true,
         }
     }
@@ -104,16 +107,17 @@ pub struct Actor {
     pub name: Option<ActorName>,
 }
 
-/// A name of staff: 1-64 printable ASCII characters without quotes.
+/// A name of staff: 1-64 printable ASCII characters without quotes, no phone number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActorName(String);
 
 impl ActorName {
-    /// Checks length and alphabet.
+    /// Checks what the name is made of.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |b: u8| (b.is_ascii_graphic() && b != b'"' && b != b'\\') || b == b' ';
-        ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !looks_like_a_number(text);
+        fits.then(|| Self(text.to_owned()))
     }
 
     /// The name.
@@ -143,7 +147,7 @@ impl Call {
             None => None,
             Some(name) => {
                 let name = name.as_str().and_then(ActorName::parse);
-                Some(name.ok_or(Refusal::new("actor: expected 1-64 printable ASCII characters"))?)
+                Some(name.ok_or(Refusal::new("actor: expected a name of 1-64 printable ASCII characters"))?)
             }
         };
         let request: Request =

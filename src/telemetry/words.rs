@@ -255,6 +255,8 @@ words! {
         AuthorizationsImport = "authorizations-import",
         /// Import the subscriber feed.
         IdentityImport = "identity-import",
+        /// Apply changes to the subscriber feed.
+        IdentityChanges = "identity-changes",
         /// Tell the state.
         Status = "status",
         /// Read the configuration again.

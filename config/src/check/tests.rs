@@ -235,6 +235,10 @@ fn channels_and_limits_fit_together() {
         "veilgate.toml:30: flow.throttle_backoff_min: more than throttle_backoff_max",
     );
     refuses_appended(
+        "[ops]\nready_channels = 2\n",
+        "veilgate.toml:30: ops.ready_channels: more than there are channels",
+    );
+    refuses_appended(
         "[flow]\ndefault_validity = \"200h\"\n",
         "veilgate.toml:30: flow.default_validity: more than max_validity",
     );

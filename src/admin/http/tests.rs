@@ -111,3 +111,13 @@ async fn connections_beyond_the_limit_wait_until_a_silent_one_is_closed() {
     }
     assert!(running.get("/healthz").await.starts_with("HTTP/1.1 200 OK\r\n"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_does_not_end_cannot_hold_up_a_stop() {
+    let running = Running::start().await;
+    let mut slow = TcpStream::connect(running.address).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    running.get("/healthz").await;
+    running.stop.send(()).unwrap();
+    running.served.await.unwrap().unwrap();
+}

@@ -7,14 +7,14 @@ use super::{ActorName, Call, ChannelStatus, MAX_REQUEST, MAX_RESPONSE, Refusal, 
 fn every_request() -> Vec<(Request, &'static str)> {
     let id = AuthorizationId::parse("au-1").unwrap();
     let channel = ChannelId::parse("smsc-1").unwrap();
-    let path = Some(PathBuf::from("/feed/a.csv"));
+    let path = PathBuf::from("/feed/a.csv");
     vec![
         (
             Request::Revoke { authorization_ids: vec![id] },
             r#"{"authorization_ids":["au-1"],"command":"revoke"}"#,
         ),
         (
-            Request::AuthorizationsImport { path: path.clone(), lines: Vec::new() },
+            Request::AuthorizationsImport { path: Some(path.clone()), lines: Vec::new() },
             r#"{"command":"authorizations-import","path":"/feed/a.csv"}"#,
         ),
         (
@@ -22,9 +22,10 @@ fn every_request() -> Vec<(Request, &'static str)> {
             r#"{"command":"authorizations-import","lines":["{}"]}"#,
         ),
         (
-            Request::IdentityImport { bindings: path, tenures: None },
-            r#"{"bindings":"/feed/a.csv","command":"identity-import"}"#,
+            Request::IdentityImport { bindings: path.clone(), tenures: "/feed/b.csv".into() },
+            r#"{"bindings":"/feed/a.csv","command":"identity-import","tenures":"/feed/b.csv"}"#,
         ),
+        (Request::IdentityChanges { path }, r#"{"command":"identity-changes","path":"/feed/a.csv"}"#),
         (Request::Status {}, r#"{"command":"status"}"#),
         (Request::Reload {}, r#"{"command":"reload"}"#),
         (Request::Drain {}, r#"{"command":"drain"}"#),
@@ -68,9 +69,13 @@ fn what_is_no_request_is_refused_without_repeating_it() {
         (r#"{"command":"revoke","authorization_ids":13800138000}"#, "a field has a wrong value"),
         (r#"{"command":"authorizations-import"}"#, "nothing to import"),
         (r#"{"command":"authorizations-import","path":"a","lines":["b"]}"#, "nothing to import"),
-        (r#"{"command":"identity-import"}"#, "nothing to import"),
-        (r#"{"command":"status","actor":7}"#, "actor: expected 1-64 printable ASCII characters"),
-        (r#"{"command":"status","actor":""}"#, "actor: expected 1-64 printable ASCII characters"),
+        (r#"{"command":"identity-import","bindings":"a"}"#, "a field is missing"),
+        (r#"{"command":"status","actor":7}"#, "actor: expected a name of 1-64 printable ASCII characters"),
+        (
+            r#"{"command":"status","actor":"+8619900001234"}"#,
+            "actor: expected a name of 1-64 printable ASCII characters",
+        ),
+        (r#"{"command":"status","actor":""}"#, "actor: expected a name of 1-64 printable ASCII characters"),
     ] {
         assert_eq!(Call::parse(line.as_bytes()), Err(Refusal::new(error)), "{line}");
     }
