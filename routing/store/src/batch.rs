@@ -2,9 +2,10 @@
 //! record with its checksum, so that the work is done by whoever fills it and not by the one thread that commits.
 //!
 //! ```text
-//! record  crc32 u32 | value octets u32 | space, 0x80 if deleted u8 | key octets u8 | key | value     (little-endian)
+//! record  crc32 of what follows, up to the key u32 | crc32 of the value u32 | value octets u32
+//!         | space, 0x80 if deleted u8 | key octets u8 | key | value                       (little-endian)
 //! ```
-//! The checksum covers everything after itself.
+//! The first checksum vouches for key and lengths even if the value is damaged.
 
 use crate::error::{Bound, StoreError};
 use crate::space::Space;
@@ -17,7 +18,7 @@ pub const MAX_VALUE: usize = 1 << 20;
 pub const MAX_BATCH: usize = 8 << 20;
 
 /// Octets of a record before its key.
-pub(crate) const RECORD_HEADER: usize = 10;
+pub(crate) const RECORD_HEADER: usize = 14;
 const DELETED: u8 = 0x80;
 
 /// Changes to be stored all or none. Reusable: [`Batch::clear`] keeps the buffer.
@@ -80,7 +81,7 @@ impl Batch {
         self.records == 0
     }
 
-    /// Octets this batch takes: keys, values and 10 more for each change.
+    /// Octets this batch takes: keys, values and 14 more for each change.
     #[must_use]
     pub fn octets(&self) -> usize {
         self.buffer.len()
@@ -97,6 +98,16 @@ impl Batch {
     #[must_use]
     pub fn changes(&self) -> Changes<'_> {
         Changes { rest: &self.buffer }
+    }
+
+    /// The records with their lengths.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        let mut rest = self.buffer.as_slice();
+        std::iter::from_fn(move || {
+            let record = Record::split(rest)?;
+            rest = rest.get(record.octets..)?;
+            Some(record)
+        })
     }
 
     /// The records as they stand in the log.
@@ -120,12 +131,18 @@ impl Batch {
             return Err(StoreError::Bounds(Bound::Batch));
         }
         let key_octets = u8::try_from(key.len()).map_err(|_| StoreError::Bounds(Bound::Key))?;
-        let [a, b, c, d] =
-            u32::try_from(value.len()).map_err(|_| StoreError::Bounds(Bound::Value))?.to_le_bytes();
-        let lengths = [a, b, c, d, tag, key_octets];
-        let checksum = record_checksum(&lengths, key, value);
+        let value_octets = u32::try_from(value.len()).map_err(|_| StoreError::Bounds(Bound::Value))?;
+        let mut head = [0; RECORD_HEADER - 4];
+        let fields = crc32fast::hash(value).to_le_bytes().into_iter().chain(value_octets.to_le_bytes());
+        for (slot, octet) in head.iter_mut().zip(fields.chain([tag, key_octets])) {
+            *slot = octet;
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&head);
+        hasher.update(key);
+        let checksum = hasher.finalize();
         self.buffer.extend_from_slice(&checksum.to_le_bytes());
-        self.buffer.extend_from_slice(&lengths);
+        self.buffer.extend_from_slice(&head);
         self.buffer.extend_from_slice(key);
         self.buffer.extend_from_slice(value);
         self.records += 1;
@@ -167,20 +184,23 @@ impl<'a> Iterator for Changes<'a> {
     }
 }
 
-/// A record as it lies in a buffer, its lengths plausible, its checksum not looked at yet.
+/// A record as it lies in a buffer, its lengths plausible, its checksums not looked at yet.
 pub(crate) struct Record<'a> {
     pub(crate) change: Change<'a>,
     /// The whole record, header included.
     pub(crate) octets: usize,
+    /// The checksum over everything but the value, which it covers by the value's own checksum.
     pub(crate) checksum: u32,
-    covered: &'a [u8],
+    head: &'a [u8],
+    value_checksum: u32,
 }
 
 impl<'a> Record<'a> {
     /// The first record of `buffer`, or `None` if no record can begin like this.
     pub(crate) fn split(buffer: &'a [u8]) -> Option<Self> {
-        let (checksum, covered) = buffer.split_first_chunk::<4>()?;
-        let (value_octets, rest) = covered.split_first_chunk::<4>()?;
+        let (checksum, rest) = buffer.split_first_chunk::<4>()?;
+        let (value_checksum, rest) = rest.split_first_chunk::<4>()?;
+        let (value_octets, rest) = rest.split_first_chunk::<4>()?;
         let (&[tag, key_octets], rest) = rest.split_first_chunk::<2>()?;
         let value_octets = usize::try_from(u32::from_le_bytes(*value_octets)).ok()?;
         let key_octets = usize::from(key_octets);
@@ -190,20 +210,23 @@ impl<'a> Record<'a> {
         let space = Space::from_tag(tag & !DELETED)?;
         let (key, rest) = rest.split_at_checked(key_octets)?;
         let value = rest.get(..value_octets)?;
-        let octets = RECORD_HEADER + key_octets + value_octets;
-        let value = if tag & DELETED == 0 { Some(value) } else { None };
-        let covered = buffer.get(4..octets)?;
         Some(Self {
-            change: Change { space, key, value },
-            octets,
+            change: Change { space, key, value: if tag & DELETED == 0 { Some(value) } else { None } },
+            octets: RECORD_HEADER + key_octets + value_octets,
             checksum: u32::from_le_bytes(*checksum),
-            covered,
+            head: buffer.get(4..RECORD_HEADER + key_octets)?,
+            value_checksum: u32::from_le_bytes(*value_checksum),
         })
     }
 
-    /// Whether the checksum fits.
+    /// Whether key and lengths are as they were written.
+    pub(crate) fn is_headed(&self) -> bool {
+        crc32fast::hash(self.head) == self.checksum
+    }
+
+    /// Whether all of it is as it was written.
     pub(crate) fn is_whole(&self) -> bool {
-        crc32fast::hash(self.covered) == self.checksum
+        self.is_headed() && crc32fast::hash(self.change.value.unwrap_or_default()) == self.value_checksum
     }
 }
 
@@ -211,14 +234,6 @@ impl<'a> Record<'a> {
 pub(crate) fn add_to_digest(digest: u32, checksum: u32) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(digest);
     hasher.update(&checksum.to_le_bytes());
-    hasher.finalize()
-}
-
-fn record_checksum(lengths: &[u8; 6], key: &[u8], value: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(lengths);
-    hasher.update(key);
-    hasher.update(value);
     hasher.finalize()
 }
 

@@ -1,7 +1,11 @@
-//! What every backend must do, told once. Backends call [`conformance`]; those that outlive the process also call
-//! [`reopening`].
+//! What every backend must do, told once. Backends call [`conformance`] and [`follows_a_model`], which also opens the
+//! durable ones again.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 
 use crate::batch::{Batch, MAX_KEY, MAX_VALUE};
 use crate::error::{Bound, StoreError};
@@ -28,7 +32,8 @@ fn an_empty_store_answers(store: &impl Store) {
     store.commit(&[Batch::new()]).unwrap();
     store.commit(&[deletion(Space::Meta, b"never there")]).unwrap();
     assert_eq!(store.read(Space::Meta, &[]).unwrap(), []);
-    assert!(!store.maintain(Budget::default()).unwrap().more);
+    store.maintain(Budget::default()).unwrap();
+    assert_eq!(store.usage().live_records, 0);
 }
 
 fn puts_are_read_back(store: &impl Store) {
@@ -136,6 +141,108 @@ fn readers_see_whole_batches(store: &impl Store) {
         }
         done.store(true, Ordering::Relaxed);
     });
+}
+
+/// What a store holds, told by a map.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Model(pub(crate) BTreeMap<(Space, Vec<u8>), Vec<u8>>);
+
+impl Model {
+    pub(crate) fn apply(&mut self, batch: &Batch) {
+        for change in batch.changes() {
+            let key = (change.space, change.key.to_vec());
+            match change.value {
+                Some(value) => self.0.insert(key, value.to_vec()),
+                None => self.0.remove(&key),
+            };
+        }
+    }
+
+    /// Everything in the store, by pages.
+    pub(crate) fn of(store: &impl Store) -> Self {
+        let mut model = Self::default();
+        for space in Space::ALL {
+            let mut after = None;
+            loop {
+                let page = store.scan(space, after.as_deref(), 7).unwrap();
+                assert_eq!(page.damaged, []);
+                model.0.extend(page.entries.into_iter().map(|e| ((space, e.key.to_vec()), e.value.to_vec())));
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+        }
+        model
+    }
+}
+
+/// One thing done to a store under test.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Commit(Vec<Batch>),
+    Maintain(u64),
+    Reopen,
+}
+
+/// Random steps; after each the store holds what a map holds. `place` makes room for a fresh store, `open` opens what
+/// is there; a store that cannot be opened again says `reopens = false`.
+pub(crate) fn follows_a_model<P, S: Store>(
+    cases: u32,
+    reopens: bool,
+    place: impl Fn() -> P,
+    open: impl Fn(&P) -> S,
+) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let steps = proptest::collection::vec(step(), 1..40);
+    let result = TestRunner::new(config).run(&steps, |steps| {
+        let place = place();
+        let mut store = open(&place);
+        let mut model = Model::default();
+        for step in steps {
+            match step {
+                Step::Commit(batches) => {
+                    store.commit(&batches).unwrap();
+                    batches.iter().for_each(|batch| model.apply(batch));
+                }
+                Step::Maintain(octets) => drop(store.maintain(Budget { octets }).unwrap()),
+                Step::Reopen if reopens => {
+                    drop(store);
+                    store = open(&place);
+                }
+                Step::Reopen => {}
+            }
+            prop_assert!(Model::of(&store) == model);
+            prop_assert_eq!(store.usage().live_records, u64::try_from(model.0.len()).unwrap());
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => proptest::collection::vec(batch(), 0..4).prop_map(Step::Commit),
+        3 => (1_u64..20_000).prop_map(Step::Maintain),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn batch() -> impl Strategy<Value = Batch> {
+    let change = (0_usize..3, 0_u8..12, proptest::option::weighted(0.6, 0_usize..900));
+    proptest::collection::vec(change, 0..6).prop_map(|changes| {
+        let mut batch = Batch::new();
+        for (space, key, octets) in changes {
+            let (space, key) = (Space::ALL[space], vec![key; 1 + usize::from(key) * 3]);
+            match octets {
+                Some(octets) => batch.put(space, &key, &vec![key[0]; octets]).unwrap(),
+                None => batch.delete(space, &key).unwrap(),
+            }
+        }
+        batch
+    })
 }
 
 pub(crate) fn put(space: Space, key: &[u8], value: &[u8]) -> Batch {

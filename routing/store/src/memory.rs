@@ -61,14 +61,14 @@ impl Store for MemoryStore {
     fn scan(&self, space: Space, after: Option<&[u8]>, limit: usize) -> Result<Page, StoreError> {
         let contents = self.contents.read();
         let mut page = PageBuilder::new(limit);
-        let Some(records) = contents.spaces.get(&space) else { return Ok(page.finish(false)) };
+        let Some(records) = contents.spaces.get(&space) else { return Ok(page.finish(None)) };
         for (key, value) in records.0.range::<[u8], _>((after.map_or(Unbounded, Excluded), Unbounded)) {
             if !page.has_room() {
-                return Ok(page.finish(true));
+                return Ok(page.finish_full());
             }
             page.push(key.clone(), value.clone());
         }
-        Ok(page.finish(false))
+        Ok(page.finish(None))
     }
 
     fn durability(&self) -> Durability {
@@ -114,6 +114,7 @@ mod tests {
     #[test]
     fn conforms() {
         conformance::conformance(|| MemoryStore::new(1 << 30));
+        conformance::follows_a_model(64, false, || (), |()| MemoryStore::new(1 << 30));
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub struct Usage {
 /// How much one step of housekeeping may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Octets to read or write; passed by at most one record or one allocation of a segment.
+    /// Octets to read or write; passed by at most one batch.
     pub octets: u64,
 }
 
@@ -119,9 +119,9 @@ pub struct Maintained {
 }
 
 impl Default for Budget {
-    /// 4 MiB.
+    /// 1 MiB: housekeeping then holds up commits for a millisecond or two.
     fn default() -> Self {
-        Self { octets: 4 << 20 }
+        Self { octets: 1 << 20 }
     }
 }
 
@@ -170,7 +170,7 @@ impl PageBuilder {
 
     /// Whether another record fits; if not, the page goes on behind the last key.
     pub(crate) fn has_room(&self) -> bool {
-        self.page.entries.len() + self.page.damaged.len() < self.limit && self.octets < MAX_PAGE_OCTETS
+        self.page.entries.len() < self.limit && self.octets < MAX_PAGE_OCTETS
     }
 
     pub(crate) fn push(&mut self, key: Box<[u8]>, value: Box<[u8]>) {
@@ -178,10 +178,24 @@ impl PageBuilder {
         self.page.entries.push(Entry { key, value });
     }
 
-    pub(crate) fn finish(mut self, more: bool) -> Page {
-        if more {
-            self.page.next = self.page.entries.last().map(|entry| entry.key.clone());
-        }
+    pub(crate) fn push_damage(&mut self, damage: Damage) {
+        self.page.damaged.push(damage);
+    }
+
+    /// The most records the page takes.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The page; if there is more, it goes on behind `next`.
+    pub(crate) fn finish(mut self, next: Option<Box<[u8]>>) -> Page {
+        self.page.next = next;
         self.page
+    }
+
+    /// The page; it goes on behind its last record.
+    pub(crate) fn finish_full(self) -> Page {
+        let next = self.page.entries.last().map(|entry| entry.key.clone());
+        self.finish(next)
     }
 }

@@ -1,0 +1,317 @@
+//! Keeps the folder small and a spare segment ready, a bounded step at a time.
+//!
+//! Removed are sealed segments without a live record whose deletions guard against nothing any more. Mostly dead ones
+//! are emptied first: their live records, and the deletions still needed, are appended to the log as an ordinary
+//! commit, and only then may the segment go. Each removal is made durable before the next is considered, for the
+//! order in which segments vanish is what keeps deleted keys deleted.
+
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::disk::DiskFile;
+use super::frame::{Frame, FrameHeader, SEGMENT_HEADER};
+use super::index::{Index, Segment};
+use super::writer::{Room, Shared, Writer};
+use super::{SPARE, segment_name};
+use crate::batch::{Batch, MAX_BATCH};
+use crate::error::{Damage, StoreError};
+use crate::store::{Budget, Maintained};
+
+/// What is under way between two steps.
+#[derive(Default)]
+pub(super) struct Upkeep {
+    spare: Option<Filling>,
+    victim: Option<Victim>,
+}
+
+/// A spare being filled with zeros. Blocks that are there already need no journal entry when they are written: a sync
+/// then costs half as much.
+struct Filling {
+    file: Arc<dyn DiskFile>,
+    filled: u64,
+}
+
+/// A segment being emptied, and how far.
+#[derive(Clone, Copy)]
+struct Victim {
+    id: u32,
+    offset: u64,
+}
+
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+impl Upkeep {
+    pub(super) fn step(
+        &mut self,
+        shared: &Shared,
+        writer: &Mutex<Writer>,
+        budget: Budget,
+    ) -> Result<Maintained, StoreError> {
+        shared.writable()?;
+        let mut done = Maintained::default();
+        let sealed_below = {
+            let writer = writer.lock();
+            writer.active.as_ref().map_or(writer.next_segment, |active| active.id)
+        };
+        remove_dead(shared, sealed_below, &mut done)?;
+        if writer.lock().spare.is_none() {
+            done.more = true;
+            return self.fill_spare(shared, writer, budget).map(|()| done);
+        }
+        let victim = self.victim.take().or_else(|| choose_victim(shared, sealed_below));
+        let Some(mut victim) = victim else { return Ok(done) };
+        done.more = true;
+        if self.empty(shared, writer, budget, &mut victim, &mut done)? {
+            remove(shared, victim.id)?;
+            done.segments_removed += 1;
+        }
+        Ok(done)
+    }
+
+    fn fill_spare(
+        &mut self,
+        shared: &Shared,
+        writer: &Mutex<Writer>,
+        budget: Budget,
+    ) -> Result<(), StoreError> {
+        match self.try_fill_spare(shared, budget) {
+            Ok(Some(file)) => writer.lock().spare = Some(file),
+            Ok(None) => {}
+            Err(error) => {
+                // Gives the room back. That the removal is durable does not matter.
+                self.spare = None;
+                let _ = shared.disk.remove(SPARE);
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn try_fill_spare(&mut self, shared: &Shared, budget: Budget) -> io::Result<Option<Arc<dyn DiskFile>>> {
+        let mut filling = match self.spare.take() {
+            Some(filling) => filling,
+            None => Filling { file: shared.disk.create(SPARE)?, filled: 0 },
+        };
+        let length = u64::from(shared.config.segment_octets);
+        let until = length.min(filling.filled.saturating_add(budget.octets.max(1)));
+        while filling.filled < until {
+            let octets = usize::try_from(until - filling.filled).unwrap_or(usize::MAX).min(ZEROS.len());
+            filling.file.write_at(ZEROS.get(..octets).unwrap_or_default(), filling.filled)?;
+            filling.filled += u64::try_from(octets).unwrap_or(0);
+        }
+        filling.file.sync()?;
+        if filling.filled == length {
+            return Ok(Some(filling.file));
+        }
+        self.spare = Some(filling);
+        Ok(None)
+    }
+
+    /// Copies what is needed of the victim's next frames. `true` once nothing in it is needed.
+    fn empty(
+        &mut self,
+        shared: &Shared,
+        writer: &Mutex<Writer>,
+        budget: Budget,
+        victim: &mut Victim,
+        done: &mut Maintained,
+    ) -> Result<bool, StoreError> {
+        let chunk = match read_chunk(shared, *victim, budget)? {
+            Some(chunk) => chunk,
+            None => return Ok(false),
+        };
+        let Some(moved) = move_frames(shared, writer, victim.id, victim.offset, &chunk.octets)? else {
+            return Ok(false);
+        };
+        done.octets_moved += moved;
+        victim.offset += u64::try_from(chunk.octets.len()).unwrap_or(0);
+        if chunk.last {
+            return Ok(true);
+        }
+        self.victim = Some(*victim);
+        Ok(false)
+    }
+}
+
+/// Whole frames of a segment.
+struct Chunk {
+    octets: Vec<u8>,
+    last: bool,
+}
+
+/// The frames at the victim's offset: as many as fit the budget, at least one. `None` if they cannot be read as such.
+fn read_chunk(shared: &Shared, victim: Victim, budget: Budget) -> Result<Option<Chunk>, StoreError> {
+    let Some((file, end)) = shared.index.read().segment(victim.id).map(|s| (Arc::clone(&s.file), s.end))
+    else {
+        return Ok(None);
+    };
+    let left = end.saturating_sub(victim.offset);
+    let mut length = left.min(budget.octets.clamp(4 << 10, 8 << 20));
+    loop {
+        let mut octets = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        file.read_at(&mut octets, victim.offset)?;
+        let whole = whole_frames(&octets);
+        if whole > 0 || left == 0 {
+            octets.truncate(whole);
+            let last = u64::try_from(whole).unwrap_or(0) == left;
+            return Ok(Some(Chunk { octets, last }));
+        }
+        let needed =
+            FrameHeader::parse(&octets).map_or(u64::MAX, |h| u64::try_from(h.frame_octets()).unwrap_or(0));
+        if needed > left {
+            shared.note_damage(victim.id, victim.offset);
+            return Ok(None);
+        }
+        length = needed;
+    }
+}
+
+/// How many octets at the start are whole frames by their headers.
+fn whole_frames(octets: &[u8]) -> usize {
+    let mut whole = 0;
+    while let Some(frame) = octets.get(whole..).and_then(Frame::split) {
+        whole += frame.header.frame_octets();
+    }
+    whole
+}
+
+/// Appends the needed records of `frames` to the log. Holds up commits, so that nothing changes between looking and
+/// writing. `None` if a record is damaged: the segment is kept then.
+fn move_frames(
+    shared: &Shared,
+    writer: &Mutex<Writer>,
+    victim: u32,
+    offset: u64,
+    frames: &[u8],
+) -> Result<Option<u64>, StoreError> {
+    let mut writer = writer.lock();
+    let pinned_by = shared.index.read().pinned_by(victim);
+    let mut moving =
+        Moving { victim, pinned_by, full: Vec::new(), batch: Batch::new(), moved: 0, deletions: false };
+    let mut at = 0;
+    while let Some(frame) = frames.get(at..).and_then(Frame::split) {
+        let start = offset + u64::try_from(at).unwrap_or(0);
+        if let Err(damage) = moving.look_at(&mut shared.index.write(), &frame, start)? {
+            shared.note_damage(victim, damage.offset);
+            return Ok(None);
+        }
+        at += frame.header.frame_octets();
+    }
+    let (moved, deletions) = (moving.moved, moving.deletions);
+    writer.commit(shared, &moving.into_batches(), Room::Reserve)?;
+    if let (true, Some(floor), Some(active)) = (deletions, pinned_by, &writer.active)
+        && let Some(segment) = shared.index.write().segment_mut(active.id)
+    {
+        segment.lower_floor(floor);
+    }
+    Ok(Some(moved))
+}
+
+/// Records on their way from a victim to the end of the log.
+struct Moving {
+    victim: u32,
+    /// The oldest segment left that deletions in the victim guard against.
+    pinned_by: Option<u32>,
+    full: Vec<Batch>,
+    batch: Batch,
+    moved: u64,
+    /// Whether deletions are among them.
+    deletions: bool,
+}
+
+impl Moving {
+    fn look_at(
+        &mut self,
+        index: &mut Index,
+        frame: &Frame<'_>,
+        start: u64,
+    ) -> Result<Result<(), Damage>, StoreError> {
+        for (offset, record) in frame.records() {
+            let place = start + u64::try_from(offset).unwrap_or(0);
+            if !record.is_whole() {
+                return Ok(Err(Damage { segment: self.victim, offset: place }));
+            }
+            let change = record.change;
+            let octets = u64::try_from(record.octets).unwrap_or(0);
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            match (change.value, self.pinned_by) {
+                (Some(value), _) if index.is_live(change.space, change.key, self.victim, place) => {
+                    self.batch(record.octets).put(change.space, change.key, value)?;
+                    self.moved += octets;
+                }
+                (None, Some(floor)) if !index.inherit_floor(change.space, change.key, floor) => {
+                    self.batch(record.octets).delete(change.space, change.key)?;
+                    self.deletions = true;
+                    self.moved += octets;
+                }
+                _ => {}
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// The batch that has room for so many octets more.
+    fn batch(&mut self, octets: usize) -> &mut Batch {
+        if self.batch.octets() + octets > MAX_BATCH {
+            self.full.push(std::mem::take(&mut self.batch));
+        }
+        &mut self.batch
+    }
+
+    fn into_batches(self) -> Vec<Batch> {
+        let mut batches = self.full;
+        batches.push(self.batch);
+        batches
+    }
+}
+
+/// Removes every segment that nothing needs.
+fn remove_dead(shared: &Shared, sealed_below: u32, done: &mut Maintained) -> Result<(), StoreError> {
+    loop {
+        let dead = {
+            let index = shared.index.read();
+            let is_dead = |(id, segment): &(u32, &Segment)| {
+                is_idle(*id, segment, sealed_below)
+                    && segment.live_records == 0
+                    && index.pinned_by(*id).is_none()
+            };
+            index.segments().find(is_dead).map(|(id, _)| id)
+        };
+        let Some(id) = dead else { return Ok(()) };
+        remove(shared, id)?;
+        done.segments_removed += 1;
+    }
+}
+
+fn remove(shared: &Shared, id: u32) -> Result<(), StoreError> {
+    match shared.disk.remove(&segment_name(id)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    shared.disk.sync_names().map_err(|error| shared.poison(&error))?;
+    shared.index.write().remove_segment(id);
+    Ok(())
+}
+
+/// The sealed segment with the smallest part still needed, if that is small enough.
+fn choose_victim(shared: &Shared, sealed_below: u32) -> Option<Victim> {
+    let index = shared.index.read();
+    let needed_percent = |id: u32, segment: &Segment| {
+        let deletions = if index.pinned_by(id).is_some() { segment.deletion_octets } else { 0 };
+        (segment.live_octets + deletions).saturating_mul(100) / segment.end.max(1)
+    };
+    index
+        .segments()
+        .filter(|(id, segment)| is_idle(*id, segment, sealed_below))
+        .map(|(id, segment)| (needed_percent(id, segment), id))
+        .min()
+        .filter(|(percent, _)| *percent < u64::from(shared.config.compact_below_percent))
+        .map(|(_, id)| Victim { id, offset: u64::try_from(SEGMENT_HEADER).unwrap_or(0) })
+}
+
+/// Whether nothing is appended to it any more and it may be touched at all.
+fn is_idle(id: u32, segment: &Segment, sealed_below: u32) -> bool {
+    id < sealed_below && segment.damaged == 0
+}
