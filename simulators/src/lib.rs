@@ -3,10 +3,15 @@
 
 pub mod clock;
 pub mod esme;
+pub mod feed;
+pub mod load;
 pub mod message;
 pub mod output;
+mod pump;
 pub mod random;
+pub mod raw;
 pub mod receipt;
+pub mod sink;
 pub mod smsc;
 pub mod text;
 pub mod tls;

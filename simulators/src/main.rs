@@ -23,6 +23,12 @@ enum Command {
     Smsc(Box<cli::smsc::Arguments>),
     /// An ESME: submits, prints responses, receipts and replies.
     Esme(Box<cli::esme::Arguments>),
+    /// A load generator with latencies that hide nothing.
+    Load(Box<cli::load::Arguments>),
+    /// A fast SMSC that takes everything.
+    Sink(cli::sink::Arguments),
+    /// Test data: subscriber feed, recipients, authorizations.
+    Feed(cli::feed::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +48,9 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Smsc(arguments) => cli::smsc::run(*arguments).await,
             Command::Esme(arguments) => cli::esme::run(*arguments).await,
+            Command::Load(arguments) => cli::load::run(*arguments).await,
+            Command::Sink(arguments) => cli::sink::run(arguments).await,
+            Command::Feed(arguments) => cli::feed::run(arguments),
         }
     });
     // A read of standard input may still be under way; it must not hold up the exit.

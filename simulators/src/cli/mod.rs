@@ -1,6 +1,9 @@
 //! Command-line arguments of each simulator and their translation into options.
 
 pub(crate) mod esme;
+pub(crate) mod feed;
+pub(crate) mod load;
+pub(crate) mod sink;
 pub(crate) mod smsc;
 
 use std::path::PathBuf;

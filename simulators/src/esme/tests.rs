@@ -306,11 +306,13 @@ async fn the_log_has_a_json_line_an_event() {
 
 #[tokio::test]
 async fn enquire_link_keeps_a_silent_link_and_the_smsc_may_unbind() {
-    let options = SmscOptions { enquire_link: Some(Duration::from_millis(20)), ..SmscOptions::default() };
+    let options = SmscOptions { enquire_link: Some(Duration::from_millis(250)), ..SmscOptions::default() };
     let (smsc, client, _incoming) = pair(options).await;
-    tokio::time::timeout(Duration::from_millis(120), smsc.wait(Event::Disconnect, 1, PATIENCE))
-        .await
-        .unwrap_err();
+    let enquire_link = [0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0];
+    let mut ticks = tokio::time::interval(Duration::from_millis(10));
+    while !client.captured().windows(12).any(|window| window == enquire_link) {
+        ticks.tick().await;
+    }
     assert!(!client.is_closed());
     smsc.enquire_all();
     smsc.unbind_all();
