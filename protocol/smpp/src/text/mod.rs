@@ -4,6 +4,7 @@
 pub mod encoding;
 pub mod gsm7;
 pub mod receipt;
+pub mod split;
 pub mod time;
 pub mod udh;
 

@@ -75,8 +75,9 @@ pub struct NetworkError {
 /// [`TextError::ReceiptId`] when neither names a message, or with more than 64 octets.
 pub fn parse<'b>(tlvs: ReceiptParameters<'b>, text: &'b [u8]) -> Result<Receipt<'b>, TextError> {
     let fields = Fields::read(text);
-    let id = tlvs.message_id.map(trim).filter(|id| !id.is_empty()).or(fields.id).unwrap_or_default();
-    if id.is_empty() || id.len() > MAX_ID {
+    let mut ids = [tlvs.message_id, fields.id].into_iter().flatten().map(trim);
+    let id = ids.find(|id| !id.is_empty()).ok_or(TextError::ReceiptId)?;
+    if id.len() > MAX_ID {
         return Err(TextError::ReceiptId);
     }
     let state = match (tlvs.message_state, fields.stat) {

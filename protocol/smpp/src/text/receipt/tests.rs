@@ -52,6 +52,13 @@ fn missing_fields() {
 }
 
 #[test]
+fn an_id_of_nothing_but_nul_is_none() {
+    assert_eq!(parse(ReceiptParameters::default(), b"id:\t\0\0 stat:DELIVRD"), Err(TextError::ReceiptId));
+    let tlvs = ReceiptParameters { message_id: Some(b"\0"), ..ReceiptParameters::default() };
+    assert_eq!(parse(tlvs, b"id:5\0").unwrap().id, b"5");
+}
+
+#[test]
 fn the_message_text_cannot_speak() {
     let receipt = text(b"id:5 text:id:6 stat:DELIVRD err:099");
     assert_eq!((receipt.id, receipt.state, receipt.error), (&b"5"[..], ended(FinalState::Unknown), None));
