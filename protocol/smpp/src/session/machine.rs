@@ -280,10 +280,11 @@ impl<S: Role> Session<S> {
         }
     }
 
-    /// When the peer has been silent for too long. While we do not read, its silence is our doing.
+    /// When the peer has been silent for too long. While we do not read because we owe it answers, its silence is
+    /// our doing; while we do not read because it does not, it is its own.
     fn enquire_at(&self) -> Option<Monotonic> {
         let applies = matches!(self.phase, Phase::Bound(_) | Phase::Draining { .. })
-            && !self.stalled
+            && !(self.stalled && self.window_free_in() == 0)
             && !self.config.enquire_interval.is_zero();
         applies.then(|| self.clocks.quiet.plus(self.config.enquire_interval))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct SessionConfig {
     /// The longest PDU taken, in octets; a longer one closes the session before it is read.
     pub max_pdu: u32,
-    /// How many of the peer's requests may be open; then reading stops.
+    /// How many of the peer's requests may be open, at least 1; then reading stops.
     pub window_in: u16,
     /// How many of our requests may be open.
     pub window_out: u16,

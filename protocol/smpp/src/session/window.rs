@@ -3,8 +3,14 @@
 
 use veilgate_names::Monotonic;
 
+#[cfg(test)]
+mod tests;
+
 /// The highest sequence number that we use (SMPP 3.4, 3.2).
 const LAST_SEQUENCE: u32 = 0x7FFF_FFFF;
+
+/// How many late requests are remembered at least: with a window of 100, ten windows of timeouts.
+const LATE: usize = 1024;
 
 /// No slot.
 const NONE: usize = usize::MAX;
@@ -75,7 +81,7 @@ impl Window {
         loop {
             let sequence = self.next;
             self.next = if sequence == LAST_SEQUENCE { 1 } else { sequence + 1 };
-            let at = self.place(sequence);
+            let at = place(sequence, self.slots.len());
             if self.slots.get(at).is_none_or(|slot| slot.sequence == 0) {
                 return sequence;
             }
@@ -88,7 +94,7 @@ impl Window {
             return None;
         }
         let sequence = self.sequence();
-        let at = self.place(sequence);
+        let at = place(sequence, self.slots.len());
         *self.slots.get_mut(at)? = Slot { sequence, token, sent: now, older: self.newest, newer: NONE };
         match self.slots.get_mut(self.newest) {
             Some(before) => before.newer = at,
@@ -101,10 +107,11 @@ impl Window {
 
     /// Closes the request that this response answers.
     pub(super) fn answer(&mut self, sequence: u32) -> Option<Matched> {
-        let at = self.place(sequence);
+        let at = place(sequence, self.slots.len());
         if self.slots.get(at).is_some_and(|slot| slot.sequence == sequence && sequence != 0) {
             return self.remove(at).map(|slot| Matched::Open(slot.token));
         }
+        let at = place(sequence, self.late.len());
         let late = self.late.get_mut(at).filter(|late| late.sequence == sequence && sequence != 0)?;
         late.sequence = 0;
         Some(Matched::Late(late.token))
@@ -117,12 +124,11 @@ impl Window {
 
     /// Closes the oldest without an answer and remembers it as late.
     pub(super) fn time_out(&mut self) -> Option<u64> {
-        let at = self.oldest;
-        let Slot { sequence, token, .. } = self.remove(at)?;
+        let Slot { sequence, token, .. } = self.remove(self.oldest)?;
         if self.late.is_empty() {
-            self.late = vec![Late { sequence: 0, token: 0 }; self.slots.len()].into();
+            self.late = vec![Late { sequence: 0, token: 0 }; self.slots.len().max(LATE)].into();
         }
-        if let Some(late) = self.late.get_mut(at) {
+        if let Some(late) = self.late.get_mut(place(sequence, self.late.len())) {
             *late = Late { sequence, token };
         }
         Some(token)
@@ -151,11 +157,11 @@ impl Window {
         self.open -= 1;
         Some(slot)
     }
+}
 
-    /// The length of the ring is a power of two.
-    fn place(&self, sequence: u32) -> usize {
-        usize::try_from(sequence).unwrap_or(usize::MAX) & (self.slots.len() - 1)
-    }
+/// The place of a number in a ring whose length is 0 or a power of two.
+fn place(sequence: u32, length: usize) -> usize {
+    usize::try_from(sequence).unwrap_or(usize::MAX) & length.saturating_sub(1)
 }
 
 impl std::fmt::Debug for Window {

@@ -10,7 +10,7 @@ use crate::codec::{Address, CString, CommandId, OctetString, Status, Tag, TlvLis
 use crate::pdu::{
     Bind, BindMode, Concatenation, DeliverSm, Pdu, QueryResult, SmscAddress, SubmitSm, Unsuccessfuls,
 };
-use crate::session::{Ignored, SendError, Session, SessionConfig, State};
+use crate::session::{CloseReason, Ignored, SendError, Session, SessionConfig, State};
 use crate::side::{North, South};
 
 const UNKNOWN: Seen = Seen::Ignored(Ignored::UnknownResponse);
@@ -84,6 +84,19 @@ fn case_1_a_peer_that_reads_nothing_cannot_fill_our_memory() {
 }
 
 #[test]
+fn case_1_a_peer_that_reads_nothing_is_given_up() {
+    let mut session = server_of(SessionConfig { max_backlog: 64, ..CONFIG }, BindMode::Transceiver, 0x34);
+    let flood = raw(CommandId::ENQUIRE_LINK, Status::OK, 1, &[]).repeat(100);
+    for ms in [30_000, 60_000] {
+        feed_at(&mut session, &flood, 0);
+        assert!(session.is_stalled());
+        assert_eq!(expire(&mut session, ms), []);
+    }
+    feed_at(&mut session, &flood, 80_000);
+    assert_eq!(expire(&mut session, 90_000), [Seen::Closed(CloseReason::Silent)]);
+}
+
+#[test]
 fn case_2_answers_in_any_order() {
     let mut session = client();
     for token in [100, 101, 102] {
@@ -120,6 +133,21 @@ fn case_3_a_timeout_frees_the_slot_and_a_late_answer_still_has_its_token() {
     );
     assert_eq!(feed(&mut session, &submit_resp(2, b"abc")), [UNKNOWN]);
     assert_eq!(feed(&mut session, &submit_resp(3, b"d")), [response(9, b"d")]);
+}
+
+#[test]
+fn case_3_many_late_answers_still_have_their_tokens() {
+    let mut session = client();
+    for round in 0..300 {
+        for token in 0..3 {
+            send(&mut session, round * 3 + token, round * 10_000).unwrap();
+        }
+        feed_at(&mut session, &raw(CommandId::ENQUIRE_LINK, Status::OK, 1, &[]), round * 10_000);
+        sent(&mut session);
+        assert_eq!(expire(&mut session, (round + 1) * 10_000).len(), 3);
+    }
+    let late = Seen::Late(7, Status::OK, Some(b"x".to_vec()));
+    assert_eq!(feed(&mut session, &submit_resp(9, b"x")), [late]);
 }
 
 #[test]
