@@ -138,7 +138,7 @@ impl Registered {
     pub(crate) fn check(
         &self,
         service: Service,
-        number: Option<&ServiceNumber>,
+        number: Option<ServiceNumber>,
         now: Timestamp,
     ) -> Result<(), Reason> {
         if self.is_revoked() {
@@ -153,7 +153,7 @@ impl Registered {
             Service::Sms => terms.sms,
             Service::Voice => terms.voice,
         };
-        let agreed = |number| terms.service_numbers.is_empty() || terms.service_numbers.contains(number);
+        let agreed = |number| terms.service_numbers.is_empty() || terms.service_numbers.contains(&number);
         if !covered || !number.is_none_or(agreed) {
             return Err(Reason::AuthScope);
         }

@@ -2,6 +2,7 @@
 //! id. Locks are per shard and held for map operations only; proofs are checked outside them.
 
 mod pseudonyms;
+mod short_form;
 
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
@@ -10,16 +11,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use parking_lot::Mutex;
 use veilgate_names::{
-    AsOf, AuthorizationId, EncryptedDeviceId, EnterpriseId, PlatformId, Pseudonym, Reason, Service,
-    ServiceNumber, Timestamp,
+    AuthorizationId, EnterpriseId, PlatformId, Pseudonym, Reason, Service, ServiceNumber, Timestamp,
 };
-use veilgate_notary::{Authorization, Limits, Spelled};
+use veilgate_notary::Authorization;
 
 use crate::platform::{PlatformProfile, ProofPolicy};
 use crate::record::{self, Record, RecordError, RecordSpace, Stored};
 use crate::registered::{Registered, content_digest};
 use crate::terms::TermsPool;
 use pseudonyms::Pseudonyms;
+
+pub use short_form::ShortForm;
 
 const SHARDS: usize = 64;
 
@@ -48,23 +50,6 @@ pub struct Registration {
     pub authorization: Arc<Registered>,
     /// What to store before acknowledging; `None` if the same content was registered before.
     pub record: Option<Record>,
-}
-
-/// The TLVs of the short form (interfaces.md section 4): an authorization without proof or end.
-#[derive(Debug, Clone, Copy)]
-pub struct ShortForm<'a> {
-    /// TLV `0x1502`.
-    pub authorization_id: &'a AuthorizationId,
-    /// TLV `0x1504`.
-    pub enterprise_id: &'a EnterpriseId,
-    /// TLV `0x1501`.
-    pub pseudonym: &'a Pseudonym,
-    /// TLV `0x1500`.
-    pub device: &'a EncryptedDeviceId,
-    /// TLV `0x1503`.
-    pub as_of: AsOf,
-    /// The text of TLV `0x1503`.
-    pub as_of_text: &'a str,
 }
 
 /// Who ends an authorization.
@@ -137,7 +122,8 @@ impl Registry {
     }
 
     /// Registers an authorization for a platform, or replaces the platform's own under the same id. It can be found
-    /// at once; the record must be durable before anything is acknowledged.
+    /// at once; the record must be durable before anything is acknowledged. The same content registered meanwhile
+    /// returns no record, so records and what depends on them go through one journal in order.
     ///
     /// # Errors
     /// `NotPermitted` if the id is another platform's, `AuthRevoked` if the id was revoked, `AuthInvalid` if the
@@ -248,7 +234,7 @@ impl Registry {
         &self,
         held: &Arc<Registered>,
         service: Service,
-        number: Option<&ServiceNumber>,
+        number: Option<ServiceNumber>,
         now: Timestamp,
     ) -> Result<(), Reason> {
         if held.is_replaced() {
@@ -296,8 +282,9 @@ impl Registry {
         Ok(restored)
     }
 
-    /// Forgets authorizations that expired before `before` and returns their ids, whose records can be deleted.
-    /// Revocations are kept: a revoked id never comes back.
+    /// Forgets authorizations that expired before `before` and returns their ids. Their records can be deleted where
+    /// [`Self::by_id`] still finds nothing, in order with the records of new registrations. Revocations are kept: a
+    /// revoked id never comes back.
     pub fn purge_expired(&self, before: Timestamp) -> Vec<AuthorizationId> {
         let mut purged = Vec::new();
         for shard in &self.shards {
@@ -459,32 +446,6 @@ impl Revoker {
             Self::Platform(own) => own == platform,
             Self::Carrier => true,
         }
-    }
-}
-
-impl ShortForm<'_> {
-    fn agrees(&self, held: &Registered) -> bool {
-        held.enterprise() == self.enterprise_id
-            && held.pseudonym() == self.pseudonym
-            && held.as_of() == self.as_of
-            && held.devices().contains(self.device)
-    }
-
-    fn to_authorization(self, from: Timestamp, to: Timestamp) -> Result<Authorization, Reason> {
-        Ok(Authorization {
-            authorization_id: self.authorization_id.clone(),
-            enterprise_id: self.enterprise_id.clone(),
-            pseudonym: self.pseudonym.clone(),
-            encrypted_device_ids: vec![self.device.clone()],
-            as_of: Spelled::<AsOf>::parse(self.as_of_text).map_err(|_| Reason::BadTime)?,
-            not_before: from.into(),
-            expires_at: to.into(),
-            services: vec![Service::Sms],
-            limits: Limits::default(),
-            service_numbers: Vec::new(),
-            evidence_hash: None,
-            proof: None,
-        })
     }
 }
 

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use veilgate_notary::{SecretKey, Window};
+use veilgate_names::{AsOf, EncryptedDeviceId};
+use veilgate_notary::{Limits, SecretKey, Spelled, Window};
 
 use super::*;
 
@@ -63,7 +64,7 @@ fn registered(registry: &Registry, name: &str, pseudonym: &str, at: Timestamp) -
 }
 
 fn sms(registry: &Registry, held: &Arc<Registered>, at: Timestamp) -> Result<(), Reason> {
-    registry.check(held, Service::Sms, Some(&number("10690001")), at)
+    registry.check(held, Service::Sms, Some(number("10690001")), at)
 }
 
 //= ASCS A-4-1
@@ -232,7 +233,7 @@ fn service_number_and_time_of_day_are_covered_or_not() {
     assert_eq!(sms(&registry, &held, noon), Ok(()));
     assert_eq!(registry.check(&held, Service::Sms, None, noon), Ok(()));
     assert_eq!(registry.check(&held, Service::Voice, None, noon), Err(Reason::AuthScope));
-    assert_eq!(registry.check(&held, Service::Sms, Some(&number("10690002")), noon), Err(Reason::AuthScope));
+    assert_eq!(registry.check(&held, Service::Sms, Some(number("10690002")), noon), Err(Reason::AuthScope));
     assert_eq!(sms(&registry, &held, at("2026-03-01T08:59:59")), Err(Reason::WindowAuth));
     assert_eq!(sms(&registry, &held, at("2026-03-01T20:00:00")), Err(Reason::WindowAuth));
 }
@@ -410,7 +411,83 @@ fn a_revocation_wins_over_registrations_on_other_threads() {
     }
 }
 
+/// What the registry should know, kept the slow way.
+#[derive(Default)]
+struct Model {
+    held: Vec<(u8, u8, Timestamp, bool)>,
+    barred: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Register { id: u8, pseudonym: u8, lasts: u64 },
+    Revoke { id: u8 },
+    Purge,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0_u8..12, 0_u8..4, 1_u64..60)
+            .prop_map(|(id, pseudonym, lasts)| Step::Register { id, pseudonym, lasts }),
+        2 => (0_u8..12).prop_map(|id| Step::Revoke { id }),
+        1 => Just(Step::Purge),
+    ]
+}
+
+fn take(registry: &Registry, model: &mut Model, step: &Step, now: Timestamp) {
+    match *step {
+        Step::Register { id: name, pseudonym, lasts } => {
+            let mut content = authorization(&format!("au-{name}"), &format!("pseudonym-{pseudonym}"));
+            content.expires_at = now.plus(Duration::from_secs(lasts)).into();
+            content.not_before = now.into();
+            let expires_at = content.expires_at.value();
+            let done = registry.register(content, &platform("p1"), &open(), now);
+            assert_eq!(done.is_ok(), !model.barred.contains(&name));
+            if done.is_ok() {
+                model.held.retain(|(held, ..)| *held != name);
+                model.held.push((name, pseudonym, expires_at, true));
+            }
+        }
+        Step::Revoke { id: name } => {
+            registry.revoke([&id(&format!("au-{name}"))], &Revoker::Carrier, now);
+            model.barred.push(name);
+            model.held.iter_mut().filter(|(held, ..)| *held == name).for_each(|held| held.3 = false);
+        }
+        Step::Purge => {
+            registry.purge_expired(now);
+            model.held.retain(|(_, _, expires_at, _)| *expires_at >= now);
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn the_registry_agrees_with_a_list(steps in prop::collection::vec(step(), 1..60)) {
+        let (registry, mut model) = (Registry::new(100), Model::default());
+        let enterprise = EnterpriseId::parse("ent-1").unwrap();
+        for (index, step) in steps.iter().enumerate() {
+            let now = NOW.plus(Duration::from_secs(index as u64));
+            take(&registry, &mut model, step, now);
+            prop_assert_eq!(registry.len(), model.held.len());
+            for name in 0_u8..12 {
+                let held = registry.by_id(&id(&format!("au-{name}")));
+                let live = held.map(|held| registry.check(&held, Service::Sms, None, now).is_ok());
+                let expected = model.held.iter().find(|(held, ..)| *held == name);
+                prop_assert_eq!(live, expected.map(|(_, _, expires_at, active)| *active && now < *expires_at));
+            }
+            for pseudonym in 0_u8..4 {
+                let text = Pseudonym::parse(&format!("pseudonym-{pseudonym}")).unwrap();
+                let found = registry.by_pseudonym(&enterprise, &text, now).map(|held| held.id().to_string());
+                let newest_live = model.held.iter().rev().find(|(_, held, expires_at, active)| {
+                    *held == pseudonym && *active && now < *expires_at
+                });
+                let newest = model.held.iter().rev().find(|(_, held, ..)| *held == pseudonym);
+                let expected = newest_live.or(newest).map(|(name, ..)| format!("au-{name}"));
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
+
     #[test]
     fn damaged_records_are_refused_and_never_panic(at in 0_usize..400, octet in any::<u8>(), cut in any::<bool>()) {
         let stored = Stored {

@@ -17,6 +17,14 @@ pub struct Position {
     pub hash: Sm3Hash,
 }
 
+impl Position {
+    /// The place before the first record of a chain with this genesis hash.
+    #[must_use]
+    pub fn genesis(hash: Sm3Hash) -> Self {
+        Self { seq: 0, hash }
+    }
+}
+
 /// A position noted at a time, and signed unless no key was at hand. As text: `seq hash time signature`, `-` for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {

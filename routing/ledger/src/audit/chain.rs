@@ -36,7 +36,7 @@ impl Chain {
     /// another's.
     #[must_use]
     pub fn new(genesis: Sm3Hash) -> Self {
-        Self { head: Position { seq: 0, hash: genesis }, since_checkpoint: 0 }
+        Self { head: Position::genesis(genesis), since_checkpoint: 0 }
     }
 
     /// Takes up a chain behind its last line (without line feed). A checkpoint is due at once.

@@ -81,7 +81,7 @@ fn written(count: u64) -> (Vec<u8>, Anchor) {
 
 fn expectation<'a>(key: &'a PublicKey, anchor: &'a Anchor) -> Expectation<'a> {
     Expectation {
-        after: Some(genesis().into()),
+        after: Some(Position::genesis(genesis())),
         key: Some(key),
         checkpoint_every: Some(EVERY),
         anchor: Some(anchor),
@@ -343,7 +343,10 @@ fn a_deletion_written_anew_is_found_by_the_checkpoint_that_does_not_fit() {
 fn another_installations_chain_does_not_pass_for_this_one() {
     let (file, anchor) = written(10);
     let public = key().public_key();
-    let other = Expectation { after: Some(Sm3Hash::of(b"other").into()), ..expectation(&public, &anchor) };
+    let other = Expectation {
+        after: Some(Position::genesis(Sm3Hash::of(b"other"))),
+        ..expectation(&public, &anchor)
+    };
     assert_eq!(verify(&file[..], &other).unwrap_err().kind, BrokenKind::Unlinked);
     let stranger = SecretKey::from_bytes(&[8; 32]).unwrap().public_key();
     assert_eq!(verify(&file[..], &expectation(&stranger, &anchor)).unwrap_err().kind, BrokenKind::BadAnchor);

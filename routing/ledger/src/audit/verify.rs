@@ -7,7 +7,6 @@ use veilgate_notary::PublicKey;
 
 use super::anchor::{Anchor, Position};
 use super::chain::RecordLine;
-use crate::hash::Sm3Hash;
 use crate::lines::{self, Line};
 
 /// What is known from elsewhere. The more is given, the more is found: a bare chain shows only edits that did not
@@ -182,12 +181,5 @@ impl<'a> Walk<'a> {
 
     fn broken(&self, seq: Option<u64>, kind: BrokenKind) -> Broken {
         Broken { line: self.line, seq, kind }
-    }
-}
-
-/// The genesis of a chain: SM3 of the installation's name.
-impl From<Sm3Hash> for Position {
-    fn from(genesis: Sm3Hash) -> Self {
-        Self { seq: 0, hash: genesis }
     }
 }
