@@ -11,6 +11,7 @@ mod pump;
 pub mod random;
 pub mod raw;
 pub mod receipt;
+pub mod reconcile;
 pub mod sink;
 pub mod smsc;
 pub mod text;

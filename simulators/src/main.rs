@@ -29,6 +29,8 @@ enum Command {
     Sink(cli::sink::Arguments),
     /// Test data: subscriber feed, recipients, authorizations.
     Feed(cli::feed::Arguments),
+    /// Compare the logs of load and sink: anything lost, anything twice?
+    Reconcile(cli::reconcile::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
             Command::Load(arguments) => cli::load::run(*arguments).await,
             Command::Sink(arguments) => cli::sink::run(arguments).await,
             Command::Feed(arguments) => cli::feed::run(arguments),
+            Command::Reconcile(arguments) => cli::reconcile::run(&arguments),
         }
     });
     // A read of standard input may still be under way; it must not hold up the exit.
@@ -59,4 +62,16 @@ fn main() -> ExitCode {
         output::complain(&error);
         ExitCode::from(2)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
 }

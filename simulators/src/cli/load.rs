@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// Messages a second over all connections; 0 is the closed loop.
     #[arg(long, default_value_t = 0.0)]
     rate: f64,
+    /// Milliseconds of a tick of the open loop: its messages are meant to go at its start; 0 spreads them.
+    #[arg(long, default_value_t = 1)]
+    tick: u64,
     /// Seconds to send; 10 if neither this nor a count is given.
     #[arg(long)]
     duration: Option<f64>,
@@ -130,6 +133,7 @@ fn options(arguments: Arguments) -> Result<LoadOptions, String> {
         binds: arguments.binds,
         window: arguments.window,
         rate: arguments.rate,
+        tick: Duration::from_millis(arguments.tick),
         duration: duration.map(span).transpose()?,
         count: arguments.count,
         content: Content {

@@ -3,6 +3,7 @@
 pub(crate) mod esme;
 pub(crate) mod feed;
 pub(crate) mod load;
+pub(crate) mod reconcile;
 pub(crate) mod sink;
 pub(crate) mod smsc;
 

@@ -169,6 +169,23 @@ async fn receipts_may_say_all_in_tlvs_or_never_come() {
 }
 
 #[tokio::test]
+async fn receipts_keep_their_order_whatever_their_delay() {
+    let mut receipts = receipts(ReceiptWhen::Always);
+    receipts.delay_ms = "0..30".parse().unwrap();
+    let (_smsc, client, mut incoming) = pair(SmscOptions { receipts, ..SmscOptions::default() }).await;
+    for _ in 0..30 {
+        client.submit(&hello()).await.unwrap();
+    }
+    let mut last = 0;
+    for _ in 0..30 {
+        let id = next(&mut incoming).await.message_id.unwrap();
+        let number = u64::from_str_radix(&id, 16).unwrap();
+        assert!(number > last);
+        last = number;
+    }
+}
+
+#[tokio::test]
 async fn a_receipt_may_overtake_its_response() {
     let mut receipts = receipts(ReceiptWhen::Always);
     receipts.order = ReceiptOrder::BeforeResponse;

@@ -47,6 +47,9 @@ pub struct LoadOptions {
     pub window: usize,
     /// Messages a second over all connections; 0 is the closed loop.
     pub rate: f64,
+    /// The open loop's schedule is cut into ticks: messages of one tick are meant to go at its start. Longer
+    /// ticks cost less processor time; zero spreads messages evenly.
+    pub tick: Duration,
     /// How long messages are sent.
     pub duration: Option<Duration>,
     /// How many are sent.
@@ -85,6 +88,7 @@ impl LoadOptions {
             binds: 1,
             window: 100,
             rate: 0.0,
+            tick: Duration::from_millis(1),
             duration: Some(Duration::from_secs(10)),
             count: None,
             content: Content {

@@ -87,6 +87,7 @@ pub(super) struct Shared {
     draining: AtomicU64,
     start: AtomicU64,
     nanos_per_message: f64,
+    tick: u64,
 }
 
 impl Shared {
@@ -100,6 +101,7 @@ impl Shared {
             count: options.count.unwrap_or(u64::MAX),
             response_timeout: nanos(options.response_timeout),
             drain: nanos(options.drain),
+            tick: nanos(options.tick),
             options,
             log: log.map(Mutex::new),
             stats,
@@ -143,6 +145,7 @@ impl Shared {
             reason = "saturates; never negative"
         )]
         let offset = offset as u64;
+        let offset = if self.tick > 0 { offset - offset % self.tick } else { offset };
         Some(self.start.load(Ordering::Relaxed).saturating_add(offset))
     }
 

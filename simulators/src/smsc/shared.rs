@@ -105,6 +105,7 @@ pub(super) struct Shared {
     schedule: Mutex<BinaryHeap<Reverse<Due>>>,
     scheduled: Notify,
     order: AtomicU64,
+    last_receipt: Mutex<Option<Instant>>,
     queues: Mutex<HashMap<String, VecDeque<Delivery>>>,
     sessions: Mutex<HashMap<u64, (String, mpsc::Sender<Order>)>>,
     cancelled: Mutex<HashSet<String>>,
@@ -127,6 +128,7 @@ impl Shared {
             schedule: Mutex::default(),
             scheduled: Notify::new(),
             order: AtomicU64::new(0),
+            last_receipt: Mutex::default(),
             queues: Mutex::default(),
             sessions: Mutex::default(),
             cancelled: Mutex::default(),
@@ -184,6 +186,14 @@ impl Shared {
         }
         let copies = if random.percent(options.duplicate_percent) { 2 } else { 1 };
         Some(ReceiptPlan { state: drawn.map_or(State::Delivered, |(state, _)| *state), delay, copies })
+    }
+
+    /// When a receipt that would be due at `at` goes out, so that it does not overtake an earlier one.
+    pub(super) fn in_order(&self, at: Instant) -> Instant {
+        let mut last = self.last_receipt.lock();
+        let at = last.map_or(at, |last| last.max(at));
+        *last = Some(at);
+        at
     }
 
     /// Puts a delivery into the schedule; a full schedule abandons it.
@@ -289,20 +299,21 @@ impl Shared {
         }
     }
 
-    fn pop_due(&self, now: Instant) -> Option<Due> {
+    /// Moves what is due into the queues; nothing new may slip in between, or it would overtake.
+    fn move_due(&self, now: Instant) {
         let mut schedule = self.schedule.lock();
-        let due = schedule.peek().is_some_and(|Reverse(due)| due.at <= now);
-        if due { schedule.pop().map(|Reverse(due)| due) } else { None }
+        while schedule.peek().is_some_and(|Reverse(due)| due.at <= now) {
+            if let Some(Reverse(due)) = schedule.pop() {
+                self.enqueue(&due.system_id, due.delivery);
+            }
+        }
     }
 }
 
 /// Moves what is due from the schedule into the queues, for ever.
 pub(super) async fn run_schedule(shared: Arc<Shared>) {
     loop {
-        let now = clock::now();
-        while let Some(due) = shared.pop_due(now) {
-            shared.enqueue(&due.system_id, due.delivery);
-        }
+        shared.move_due(clock::now());
         let next = shared.schedule.lock().peek().map(|Reverse(due)| due.at);
         match next {
             Some(at) => {

@@ -174,11 +174,15 @@ impl Session {
         let options = &shared.options.receipts;
         let wait = if early { Duration::ZERO } else { decision.delay + plan.delay };
         let own = early && self.bound.as_ref().is_some_and(|bound| bound.receives);
+        let mut at = clock::now() + wait;
+        if options.order == ReceiptOrder::In {
+            at = shared.in_order(at);
+        }
         let mut send = |delivery: Delivery| {
             if own {
                 self.send(delivery);
             } else {
-                shared.deliver_at(clock::now() + wait, system_id, delivery);
+                shared.deliver_at(at, system_id, delivery);
             }
         };
         if options.intermediate {
