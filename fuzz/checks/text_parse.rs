@@ -2,7 +2,7 @@
 
 use veilgate_names::Timestamp;
 use veilgate_smpp::text::encoding::{DefaultAlphabet, decode_text, encode_text};
-use veilgate_smpp::text::receipt::{IdFormat, MAX_ID, ReceiptParameters, parse};
+use veilgate_smpp::text::receipt::{IdFormat, MAX_ID, ReceiptTlvs, parse};
 use veilgate_smpp::text::udh::{UserDataHeader, write};
 use veilgate_smpp::text::{gsm7, time};
 
@@ -25,7 +25,7 @@ pub(crate) fn check(input: &[u8]) {
             assert_eq!(UserDataHeader::parse(&again).map(|(header, _)| header.segment), Ok(Some(segment)));
         }
     }
-    if let Ok(receipt) = parse(ReceiptParameters::default(), body) {
+    if let Ok(receipt) = parse(ReceiptTlvs::default(), body) {
         assert!((1..=MAX_ID).contains(&receipt.id.len()));
         assert!(IdFormat::Auto.response_key(receipt.id).is_some());
     }

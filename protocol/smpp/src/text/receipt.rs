@@ -17,7 +17,7 @@ pub const MAX_ID: usize = 64;
 
 /// What the TLVs of a receipt say, as they stood on the wire.
 #[derive(Clone, Copy, Default)]
-pub struct ReceiptParameters<'b> {
+pub struct ReceiptTlvs<'b> {
     /// `receipted_message_id`, with or without its NUL.
     pub message_id: Option<&'b [u8]>,
     /// `message_state`.
@@ -26,7 +26,7 @@ pub struct ReceiptParameters<'b> {
     pub network_error: Option<[u8; 3]>,
 }
 
-impl<'b> ReceiptParameters<'b> {
+impl<'b> ReceiptTlvs<'b> {
     /// Picks them out of a PDU's TLVs; one of a wrong length is not there.
     #[must_use]
     pub fn of(tlvs: Tlvs<'b>) -> Self {
@@ -73,7 +73,7 @@ pub struct NetworkError {
 ///
 /// # Errors
 /// [`TextError::ReceiptId`] when neither names a message, or with more than 64 octets.
-pub fn parse<'b>(tlvs: ReceiptParameters<'b>, text: &'b [u8]) -> Result<Receipt<'b>, TextError> {
+pub fn parse<'b>(tlvs: ReceiptTlvs<'b>, text: &'b [u8]) -> Result<Receipt<'b>, TextError> {
     let fields = Fields::read(text);
     let mut ids = [tlvs.message_id, fields.id].into_iter().flatten().map(trim);
     let id = ids.find(|id| !id.is_empty()).ok_or(TextError::ReceiptId)?;
@@ -243,9 +243,9 @@ fn trim(id: &[u8]) -> &[u8] {
     id.get(..end).unwrap_or_default().trim_ascii()
 }
 
-impl std::fmt::Debug for ReceiptParameters<'_> {
+impl std::fmt::Debug for ReceiptTlvs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ReceiptParameters")
+        f.write_str("ReceiptTlvs")
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::codec::TlvList;
 
 fn text(text: &[u8]) -> Receipt<'_> {
-    parse(ReceiptParameters::default(), text).unwrap()
+    parse(ReceiptTlvs::default(), text).unwrap()
 }
 
 fn ended(state: FinalState) -> ReceiptState {
@@ -47,14 +47,14 @@ fn missing_fields() {
     for nothing in
         [&b""[..], b"hello", b"id: sub:001", b"stat:DELIVRD", b"id:", &[b"id:", &[b'1'; 65][..]].concat()]
     {
-        assert_eq!(parse(ReceiptParameters::default(), nothing), Err(TextError::ReceiptId));
+        assert_eq!(parse(ReceiptTlvs::default(), nothing), Err(TextError::ReceiptId));
     }
 }
 
 #[test]
 fn an_id_of_nothing_but_nul_is_none() {
-    assert_eq!(parse(ReceiptParameters::default(), b"id:\t\0\0 stat:DELIVRD"), Err(TextError::ReceiptId));
-    let tlvs = ReceiptParameters { message_id: Some(b"\0"), ..ReceiptParameters::default() };
+    assert_eq!(parse(ReceiptTlvs::default(), b"id:\t\0\0 stat:DELIVRD"), Err(TextError::ReceiptId));
+    let tlvs = ReceiptTlvs { message_id: Some(b"\0"), ..ReceiptTlvs::default() };
     assert_eq!(parse(tlvs, b"id:5\0").unwrap().id, b"5");
 }
 
@@ -62,7 +62,7 @@ fn an_id_of_nothing_but_nul_is_none() {
 fn the_message_text_cannot_speak() {
     let receipt = text(b"id:5 text:id:6 stat:DELIVRD err:099");
     assert_eq!((receipt.id, receipt.state, receipt.error), (&b"5"[..], ended(FinalState::Unknown), None));
-    assert_eq!(parse(ReceiptParameters::default(), b"text:id:6 stat:DELIVRD"), Err(TextError::ReceiptId));
+    assert_eq!(parse(ReceiptTlvs::default(), b"text:id:6 stat:DELIVRD"), Err(TextError::ReceiptId));
     let glued = text(b"id:5Text:id:6 stat:DELIVRD");
     assert_eq!((glued.id, glued.state), (&b"5"[..], ended(FinalState::Unknown)));
     let first = text(b"id:5 stat:REJECTD stat:DELIVRD");
@@ -71,15 +71,12 @@ fn the_message_text_cannot_speak() {
 
 #[test]
 fn tlvs_win_over_text() {
-    let tlvs = ReceiptParameters {
-        message_id: Some(b"abc\0"),
-        message_state: Some(5),
-        network_error: Some([3, 0, 69]),
-    };
+    let tlvs =
+        ReceiptTlvs { message_id: Some(b"abc\0"), message_state: Some(5), network_error: Some([3, 0, 69]) };
     let receipt = parse(tlvs, b"id:5 stat:DELIVRD err:000").unwrap();
     assert_eq!((receipt.id, receipt.state), (&b"abc"[..], ended(FinalState::Undeliverable)));
     assert_eq!(receipt.error, Some(NetworkError { network: Some(3), code: 69 }));
-    let only_tlvs = parse(ReceiptParameters { network_error: None, ..tlvs }, b"").unwrap();
+    let only_tlvs = parse(ReceiptTlvs { network_error: None, ..tlvs }, b"").unwrap();
     assert_eq!((only_tlvs.state, only_tlvs.error), (ended(FinalState::Undeliverable), None));
 }
 
@@ -93,24 +90,21 @@ fn parameters_are_picked_out_of_tlvs() {
     ] {
         tlvs.push(tag, value).unwrap();
     }
-    let receipt = parse(ReceiptParameters::of(tlvs.view()), b"").unwrap();
+    let receipt = parse(ReceiptTlvs::of(tlvs.view()), b"").unwrap();
     assert_eq!((receipt.id, receipt.state), (&b"7b"[..], ended(FinalState::Delivered)));
     assert_eq!(receipt.error, Some(NetworkError { network: Some(3), code: 5 }));
     let mut spoilt = TlvList::new();
     spoilt.push(Tag::NETWORK_ERROR_CODE, b"\x03").unwrap();
-    assert!(ReceiptParameters::of(spoilt.view()).network_error.is_none());
+    assert!(ReceiptTlvs::of(spoilt.view()).network_error.is_none());
 }
 
 #[test]
 fn every_state_word_and_value() {
     let word = |word: &str| text(format!("id:1 stat:{word}").as_bytes()).state;
     let value = |value| {
-        parse(
-            ReceiptParameters { message_id: Some(b"1"), message_state: Some(value), ..Default::default() },
-            b"",
-        )
-        .unwrap()
-        .state
+        parse(ReceiptTlvs { message_id: Some(b"1"), message_state: Some(value), ..Default::default() }, b"")
+            .unwrap()
+            .state
     };
     for state in [0, 1, 2, 3, 4, 5, 6, 7, 8].into_iter().filter_map(FinalState::from_message_state) {
         assert_eq!(word(state.stat()), ended(state));
@@ -204,7 +198,7 @@ fn debug_shows_no_id() {
 proptest! {
     #[test]
     fn any_bytes_are_safe(bytes in prop::collection::vec(any::<u8>(), 0..200), state: Option<u8>) {
-        let _ = parse(ReceiptParameters { message_state: state, ..Default::default() }, &bytes);
+        let _ = parse(ReceiptTlvs { message_state: state, ..Default::default() }, &bytes);
         for format in [IdFormat::AsIs, IdFormat::Decimal, IdFormat::Hex, IdFormat::Auto] {
             let stored = format.response_key(&bytes);
             prop_assert_eq!(&stored, &format.receipt_keys(&bytes)[0]);
@@ -213,7 +207,7 @@ proptest! {
 
     #[test]
     fn any_words_are_safe(words in "((id:|stat:|err:|text:|dlvrd:|submit date:)? ?[a-z0-9]{0,5} ?){0,12}") {
-        if let Ok(receipt) = parse(ReceiptParameters::default(), words.as_bytes()) {
+        if let Ok(receipt) = parse(ReceiptTlvs::default(), words.as_bytes()) {
             prop_assert!(receipt.id.len() <= MAX_ID && !receipt.id.contains(&b' '));
         }
     }
