@@ -80,6 +80,14 @@ impl PublicKey {
         VerifyingKey::from_sec1_bytes(SIGNER_ID, &point).map(Self).map_err(|_| KeyError::Value)
     }
 
+    /// Reads the SEC1 encoding of the point: 65 octets, or 33 compressed.
+    ///
+    /// # Errors
+    /// [`KeyError::Value`] if it is no point of the curve.
+    pub fn from_sec1(octets: &[u8]) -> Result<Self, KeyError> {
+        VerifyingKey::from_sec1_bytes(SIGNER_ID, octets).map(Self).map_err(|_| KeyError::Value)
+    }
+
     /// Whether `signature` is this key's over `message`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use veilgate_names::{
     AsOf, AuthorizationId, EncryptedDeviceId, EnterpriseId, Pseudonym, Reason, Service, Timestamp,
+    beijing_day,
 };
 use veilgate_notary::{Authorization, Limits, Spelled};
 
@@ -20,8 +21,6 @@ pub struct ShortForm<'a> {
     pub device: &'a EncryptedDeviceId,
     /// TLV `0x1503`.
     pub as_of: AsOf,
-    /// The text of TLV `0x1503`.
-    pub as_of_text: &'a str,
 }
 
 impl ShortForm<'_> {
@@ -38,7 +37,7 @@ impl ShortForm<'_> {
             enterprise_id: self.enterprise_id.clone(),
             pseudonym: self.pseudonym.clone(),
             encrypted_device_ids: vec![self.device.clone()],
-            as_of: Spelled::<AsOf>::parse(self.as_of_text).map_err(|_| Reason::BadTime)?,
+            as_of: spelled(self.as_of)?,
             not_before: from.into(),
             expires_at: to.into(),
             services: vec![Service::Sms],
@@ -48,4 +47,12 @@ impl ShortForm<'_> {
             proof: None,
         })
     }
+}
+
+fn spelled(as_of: AsOf) -> Result<Spelled<AsOf>, Reason> {
+    let text = match as_of {
+        AsOf::Day { from, .. } => format!("{:08}", beijing_day(from)),
+        AsOf::At(at) => at.to_string(),
+    };
+    Spelled::<AsOf>::parse(&text).map_err(|_| Reason::BadTime)
 }

@@ -300,7 +300,6 @@ fn the_short_form_registers_where_no_proof_is_asked_and_refers_otherwise() {
         pseudonym: &full.pseudonym,
         device: &full.encrypted_device_ids[0],
         as_of: full.as_of.value(),
-        as_of_text: "20260301",
     };
     assert_eq!(registry.register_short(form, &p1, &strict(), NOW).unwrap_err(), Reason::AuthInvalid);
     let first = registry.register_short(form, &p1, &open(), NOW).unwrap();
@@ -311,6 +310,10 @@ fn the_short_form_registers_where_no_proof_is_asked_and_refers_otherwise() {
     assert!(again.record.is_none() && Arc::ptr_eq(&first.authorization, &again.authorization));
     let renewed = registry.register_short(form, &p1, &open(), NOW.plus(Duration::from_secs(86_400))).unwrap();
     assert!(renewed.record.is_some() && first.authorization.is_replaced());
+    assert_eq!(renewed.authorization.as_of(), full.as_of.value());
+    let instant = ShortForm { as_of: AsOf::At(NOW), ..form };
+    let other = registry.register_short(instant, &p1, &open(), NOW).unwrap();
+    assert_eq!(other.authorization.as_of(), AsOf::At(NOW));
 
     registry.register(signed("au-1", "pseudonym-1"), &p1, &strict(), NOW).unwrap();
     assert!(registry.register_short(form, &p1, &strict(), NOW).unwrap().record.is_none());
