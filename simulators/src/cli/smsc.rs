@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// Seed of all draws, and so of message ids; by default it differs from run to run.
     #[arg(long)]
     seed: Option<u64>,
+    /// congestion_state (0-99) in responses to accepted messages.
+    #[arg(long)]
+    congestion: Option<u8>,
     /// TOML file with [[answer]], [[reply]] and [receipts]; flags come before it.
     #[arg(long)]
     rules: Option<PathBuf>,
@@ -136,6 +139,7 @@ fn options(arguments: Arguments) -> Result<SmscOptions, String> {
         interface_version: arguments.version,
         ids: arguments.id_format,
         seed: arguments.seed.unwrap_or_else(clock::seed),
+        congestion: arguments.congestion,
         answers: [arguments.answers, rules.answer].concat(),
         replies: [arguments.replies, rules.reply].concat(),
         receipts: arguments.receipts.over(rules.receipts.unwrap_or_default()),

@@ -169,6 +169,27 @@ async fn receipts_may_say_all_in_tlvs_or_never_come() {
 }
 
 #[tokio::test]
+async fn old_versions_get_no_tlvs_and_half_wishes_are_kept() {
+    let options = SmscOptions { congestion: Some(80), ..SmscOptions::default() };
+    let smsc = Simulator::start(options).await.unwrap();
+    for (version, tlvs) in [(0x33, false), (0x34, true)] {
+        let mut connect = ConnectOptions::new(smsc.address(), &format!("v{version}"), "");
+        connect.interface_version = version;
+        let (client, mut incoming) = Client::connect(connect).await.unwrap();
+        // Only failures (2): nothing comes for a delivered message; only successes (3): something does.
+        for registered_delivery in [2, 3] {
+            client.submit(&Submission { registered_delivery, ..hello() }).await.unwrap();
+        }
+        let receipt = next(&mut incoming).await;
+        assert_eq!((receipt.message.tlvs.is_empty(), receipt.state), (!tlvs, Some(State::Delivered)));
+        client.enquire_link().await.unwrap();
+        assert!(incoming.try_recv().is_err());
+        let congestion = client.captured().windows(5).any(|window| window == [0x04, 0x28, 0, 1, 80]);
+        assert_eq!(congestion, tlvs);
+    }
+}
+
+#[tokio::test]
 async fn receipts_keep_their_order_whatever_their_delay() {
     let mut receipts = receipts(ReceiptWhen::Always);
     receipts.delay_ms = "0..30".parse().unwrap();

@@ -1,6 +1,6 @@
 //! What the SMSC saw and did: kept in memory for tests, written as JSON lines for everybody else.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::receipt::State;
 use crate::text::Part;
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// A bind was answered.
@@ -113,9 +113,15 @@ impl Observed {
     }
 }
 
+#[derive(Default)]
+struct Kept {
+    events: VecDeque<Observed>,
+    counts: HashMap<Event, usize>,
+}
+
 /// The record of events.
 pub(super) struct Record {
-    kept: Mutex<VecDeque<Observed>>,
+    kept: Mutex<Kept>,
     file: Option<Mutex<File>>,
     limit: usize,
     grown: watch::Sender<u64>,
@@ -134,26 +140,35 @@ impl Record {
             let _ = file.lock().write_all(&line);
         }
         let mut kept = self.kept.lock();
-        if kept.len() >= self.limit {
-            kept.pop_front();
+        if kept.events.len() >= self.limit
+            && let Some(oldest) = kept.events.pop_front()
+        {
+            *kept.counts.entry(oldest.event).or_default() -= 1;
         }
         if self.limit > 0 {
-            kept.push_back(observed);
+            *kept.counts.entry(observed.event).or_default() += 1;
+            kept.events.push_back(observed);
         }
         drop(kept);
         self.grown.send_modify(|count| *count += 1);
     }
 
     pub(super) fn snapshot(&self) -> Vec<Observed> {
-        self.kept.lock().iter().cloned().collect()
+        self.kept.lock().events.iter().cloned().collect()
     }
 
     pub(super) fn select(&self, event: Event) -> Vec<Observed> {
-        self.kept.lock().iter().filter(|each| each.event == event).cloned().collect()
+        self.kept.lock().events.iter().filter(|each| each.event == event).cloned().collect()
     }
 
     pub(super) fn count(&self, event: Event) -> usize {
-        self.kept.lock().iter().filter(|each| each.event == event).count()
+        self.kept.lock().counts.get(&event).copied().unwrap_or(0)
+    }
+
+    /// Was a message accepted under this id, as far as is remembered?
+    pub(super) fn knows(&self, message_id: &str) -> bool {
+        let submit = |each: &&Observed| each.event == Event::Submit;
+        self.kept.lock().events.iter().filter(submit).any(|each| each.message_id == message_id)
     }
 
     pub(super) fn follow(&self) -> watch::Receiver<u64> {

@@ -23,8 +23,10 @@ pub struct SmscOptions {
     pub interface_version: u8,
     /// How message ids look.
     pub ids: IdFormat,
-    /// Seed of every draw, and so of ids.
+    /// Seed of every draw, and so of ids: give each start its own where ids must not repeat.
     pub seed: u64,
+    /// `congestion_state` (0-99) in responses to accepted messages.
+    pub congestion: Option<u8>,
     /// The first rule that matches decides; none accepts.
     pub answers: Vec<AnswerRule>,
     /// Every rule that matches replies.
@@ -58,6 +60,7 @@ impl Default for SmscOptions {
             interface_version: 0x34,
             ids: IdFormat::default(),
             seed: 1,
+            congestion: None,
             answers: Vec::new(),
             replies: Vec::new(),
             receipts: ReceiptOptions::default(),

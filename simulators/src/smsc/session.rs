@@ -33,6 +33,8 @@ struct Bound {
     system_id: String,
     sends: bool,
     receives: bool,
+    /// SMPP 3.4 or later.
+    tlvs: bool,
 }
 
 /// Does the connection live on?
@@ -196,13 +198,28 @@ impl Session {
                 return After::Close;
             }
             (_, Some(Pdu::BindTransmitter(bind))) => {
-                return self.bind(frame, bind.system_id.as_str(), bind.password.as_str());
+                return self.bind(
+                    frame,
+                    bind.system_id.as_str(),
+                    bind.password.as_str(),
+                    bind.interface_version.into(),
+                );
             }
             (_, Some(Pdu::BindReceiver(bind))) => {
-                return self.bind(frame, bind.system_id.as_str(), bind.password.as_str());
+                return self.bind(
+                    frame,
+                    bind.system_id.as_str(),
+                    bind.password.as_str(),
+                    bind.interface_version.into(),
+                );
             }
             (_, Some(Pdu::BindTransceiver(bind))) => {
-                return self.bind(frame, bind.system_id.as_str(), bind.password.as_str());
+                return self.bind(
+                    frame,
+                    bind.system_id.as_str(),
+                    bind.password.as_str(),
+                    bind.interface_version.into(),
+                );
             }
             (_, Some(pdu @ (Pdu::SubmitSm(_) | Pdu::DataSm(_)))) => return self.submit(frame, pdu),
             (_, Some(Pdu::QuerySm(query))) => self.query(frame, query.message_id.as_str()),
@@ -241,6 +258,9 @@ impl Session {
     }
 
     fn send(&mut self, mut delivery: Delivery) {
+        if self.bound.as_ref().is_some_and(|bound| !bound.tlvs) {
+            delivery.message.tlvs.clear();
+        }
         let Ok(pdu) = delivery.message.to_deliver() else {
             count(&self.shared.tallies.abandoned);
             return;

@@ -7,6 +7,8 @@ use bytes::BytesMut;
 use rusmpp::Pdu;
 use rusmpp::pdus::{BindReceiverResp, BindTransceiverResp, BindTransmitterResp, DataSmResp};
 use rusmpp::pdus::{QuerySmResp, SubmitSmResp};
+use rusmpp::tlvs::{MessageSubmissionResponseTlvValue, TlvTag};
+use rusmpp::types::AnyOctetString;
 use rusmpp::values::{InterfaceVersion, MessageState};
 
 use super::super::deliver::{self, Delivery, Subject};
@@ -30,7 +32,7 @@ impl Session {
         After::Continue
     }
 
-    pub(super) fn bind(&mut self, frame: &Frame, system_id: &str, password: &str) -> After {
+    pub(super) fn bind(&mut self, frame: &Frame, system_id: &str, password: &str, version: u8) -> After {
         let options = &self.shared.options;
         let account = options.accounts.iter().find(|(known, _)| known == system_id);
         let status = match account {
@@ -40,19 +42,22 @@ impl Session {
             _ => 0,
         };
         let name = cstring(&options.identity, "system_id").unwrap_or_default();
-        let version = Some(InterfaceVersion::from(options.interface_version));
+        let tlvs = version >= 0x34;
+        let version = tlvs.then(|| InterfaceVersion::from(options.interface_version));
         let pdu = match frame.id {
             1 => Pdu::BindReceiverResp(BindReceiverResp::new(name, version)),
             2 => Pdu::BindTransmitterResp(BindTransmitterResp::new(name, version)),
             _ => Pdu::BindTransceiverResp(BindTransceiverResp::new(name, version)),
         };
         if status == 0 {
-            let bound =
-                Bound { system_id: system_id.to_owned(), sends: frame.id != 1, receives: frame.id != 2 };
-            self.bound = Some(bound);
+            let (sends, receives) = (frame.id != 1, frame.id != 2);
+            self.bound = Some(Bound { system_id: system_id.to_owned(), sends, receives, tlvs });
             self.shared.register(self.id, system_id, self.orders.clone());
         }
-        self.observe(Event::Bind, |observed| observed.status = Some(status));
+        self.observe(Event::Bind, |observed| {
+            observed.status = Some(status);
+            system_id.clone_into(&mut observed.system_id);
+        });
         if status == 0 {
             self.answer(frame, 0, pdu);
             return After::Continue;
@@ -82,7 +87,14 @@ impl Session {
             ReceiptWhen::Asked => message.registered_delivery & 0x03 != 0,
         };
         let last = part.is_none_or(|part| part.index == part.total);
-        let decision = self.shared.decide(subject, asked, last);
+        let mut decision = self.shared.decide(subject, asked, last);
+        if self.shared.options.receipts.when == ReceiptWhen::Asked {
+            decision.receipt = decision.receipt.filter(|plan| match message.registered_delivery & 0x03 {
+                2 => plan.state != State::Delivered,
+                3 => plan.state == State::Delivered,
+                _ => true,
+            });
+        }
         self.observe(Event::Submit, |observed| {
             observed.status = match decision.action {
                 Action::Accept => Some(0),
@@ -133,7 +145,7 @@ impl Session {
         let pdu = if frame.id == 0x103 {
             Pdu::DataSmResp(DataSmResp::new(id, Vec::new()))
         } else {
-            Pdu::SubmitSmResp(SubmitSmResp::new(id, Vec::new()))
+            Pdu::SubmitSmResp(SubmitSmResp::new(id, self.congestion()))
         };
         let mut response = BytesMut::new();
         wire::encode(&mut response, 0, frame.sequence, pdu);
@@ -157,6 +169,18 @@ impl Session {
                 self.shared.deliver_at(at, system_id, delivery);
             }
         }
+    }
+
+    /// `congestion_state`, for peers that know TLVs.
+    fn congestion(&self) -> Vec<MessageSubmissionResponseTlvValue> {
+        let state =
+            self.shared.options.congestion.filter(|_| self.bound.as_ref().is_some_and(|bound| bound.tlvs));
+        let value = |state| AnyOctetString::from_slice(&[state]);
+        let tag = TlvTag::CongestionState;
+        state
+            .map(|state| MessageSubmissionResponseTlvValue::Other { tag, value: value(state) })
+            .into_iter()
+            .collect()
     }
 
     fn receipts(&mut self, system_id: &str, message: &Message, text: &str, decision: &Decision, early: bool) {
@@ -195,8 +219,7 @@ impl Session {
 
     pub(super) fn query(&mut self, frame: &Frame, message_id: &str) {
         self.observe(Event::Query, |observed| message_id.clone_into(&mut observed.message_id));
-        let known = self.shared.record.select(Event::Submit).iter().any(|each| each.message_id == message_id);
-        if !known || message_id.is_empty() {
+        if message_id.is_empty() || !self.shared.record.knows(message_id) {
             self.refuse(frame, 0x67);
             return;
         }
