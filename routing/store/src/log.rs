@@ -4,7 +4,18 @@
 //! `frame` for what lies on disk, `recovery` for what happens at a crash, `writer` for what happens when a write or
 //! sync fails, `housekeeping` for how room is won back, `index` for why deleted keys stay deleted.
 //!
-//! MEASURED
+//! Ways to write one commit, p50 in microseconds at 345 octets / 80 kB / 330 kB (ext4, virtual disk, 2 cores):
+//!
+//! | file | fdatasync | O_DSYNC |
+//! |---|---|---|
+//! | growing | 105 / 200 / 321 | 95 / 195 / 316 |
+//! | fallocate | 65 / 215 / 281 | - |
+//! | filled with zeros | 82 / 102 / 164 | 106 / 95 / 184 |
+//!
+//! Writing over zeros changes no metadata, so housekeeping keeps one such file ready; without it a segment just grows.
+//! The index is an ordered tree and not a hash: a scan pages through it without sorting, and identifiers go up with
+//! time, which a tree takes in cheaply. It costs 56 to 80 octets of memory a live record (keys up to 22 octets).
+
 mod disk;
 mod folder;
 mod frame;
