@@ -1,6 +1,7 @@
 //! A store on sled 0.34, for what may be lost or rebuilt. Its `flush` ends in `sync_file_range`, which no power cut
 //! respects: no acknowledgement may rest on it, and [`Store::durability`] says so.
 
+use std::io::ErrorKind;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::path::Path;
 
@@ -32,7 +33,11 @@ impl SledStore {
             .cache_capacity(cache_octets)
             .flush_every_ms(None)
             .open()
-            .map_err(|error| failure(&error))?;
+            .map_err(|error| match error {
+                // Sled tells a held lock as an error of kind `Other` that wraps the system's.
+                sled::Error::Io(error) if error.kind() == ErrorKind::Other => StoreError::Locked,
+                error => failure(&error),
+            })?;
         Ok(Self { database, visible: RwLock::new(()) })
     }
 }
@@ -111,14 +116,13 @@ fn tagged(space: Space, key: &[u8]) -> Vec<u8> {
 /// Only the kind: sled's texts quote paths and more.
 fn failure(error: &sled::Error) -> StoreError {
     match error {
-        // Sled tells a held lock as an error of kind `Other` that wraps the system's.
-        sled::Error::Io(error) if error.kind() == std::io::ErrorKind::Other => StoreError::Locked,
-        sled::Error::Io(error) => std::io::Error::from(error.kind()).into(),
+        // Never `Full`: batches before this one may be stored.
+        sled::Error::Io(error) => StoreError::Io(error.kind()),
         // Sled has one log and does not say where in it.
         sled::Error::Corruption { .. } => StoreError::Corrupt(Damage { segment: 0, offset: 0 }),
         sled::Error::Unsupported(_) => StoreError::Foreign,
         sled::Error::CollectionNotFound(_) | sled::Error::ReportableBug(_) => {
-            StoreError::Io(std::io::ErrorKind::Other)
+            StoreError::Io(ErrorKind::Other)
         }
     }
 }
