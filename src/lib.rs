@@ -1,4 +1,16 @@
-//! The IO shell.
+//! The IO shell: the only crate with sockets, a clock, logs and files. It drives the sans-IO sessions, carries turns
+//! to the store and outcomes back, and builds everything from one configuration.
 
 pub mod admin;
+pub mod app;
+pub mod clock;
+pub mod commit;
+pub mod demo;
+pub mod hub;
+pub mod keys;
+pub mod ledger;
+pub mod north;
+mod ops;
+pub mod settings;
+pub mod south;
 pub mod telemetry;

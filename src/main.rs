@@ -1,1 +1,359 @@
-fn main() {}
+//! `veilgate`: the gateway's command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use veilgate::admin::client::{self, Client};
+use veilgate::admin::{ActorName, Request, Response};
+use veilgate::app::{App, read_config};
+use veilgate::telemetry::Telemetry;
+use veilgate::telemetry::words::StopCause;
+use veilgate::{clock, demo, keys, ledger};
+use veilgate_config::Config;
+use veilgate_names::{AuthorizationId, ChannelId};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Carrier-side gateway for anonymous subscription communication. Without a command it runs the gateway.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = "/etc/veilgate/veilgate.toml")]
+    config: PathBuf,
+    /// The name noted in the audit file for what an operating command does.
+    #[arg(long, global = true)]
+    actor: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the configuration; names file, line and key of a mistake.
+    CheckConfig,
+    /// Show a message's way with everything simulated on this machine.
+    Demo(demo::DemoOptions),
+    /// The subscriber history.
+    Identity {
+        #[command(subcommand)]
+        command: IdentityCommand,
+    },
+    /// The registry of authorizations.
+    Authorizations {
+        #[command(subcommand)]
+        command: AuthorizationsCommand,
+    },
+    /// The audit file.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// CDR files.
+    Cdr {
+        #[command(subcommand)]
+        command: CdrCommand,
+    },
+    /// Switch a channel until the next start or reload.
+    Channel {
+        #[command(subcommand)]
+        command: ChannelCommand,
+    },
+    /// Tell the state of the running gateway.
+    Status,
+    /// Let the running gateway read its configuration again (as SIGHUP does).
+    Reload,
+    /// Let the running gateway finish and stop (as SIGTERM does).
+    Drain,
+    /// Read a password from standard input and print its argon2 hash for the configuration.
+    HashPassword,
+}
+
+#[derive(Subcommand)]
+enum IdentityCommand {
+    /// Take over a whole subscriber feed, or a file of changes, all or nothing, while traffic runs.
+    Import(IdentityImport),
+}
+
+#[derive(Args)]
+struct IdentityImport {
+    /// The CSV of bindings (.gz and .zst too).
+    #[arg(long, requires = "tenures")]
+    bindings: Option<PathBuf>,
+    /// The CSV of tenures (.gz and .zst too).
+    #[arg(long, requires = "bindings")]
+    tenures: Option<PathBuf>,
+    /// A CSV of changes with the column `op`.
+    #[arg(long, conflicts_with = "bindings")]
+    changes: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum AuthorizationsCommand {
+    /// Register authorizations from a file of JSON lines, each by itself.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// End authorizations: nothing leaves under them when this returns.
+    Revoke {
+        /// Their ids.
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Verify the audit chain, its checkpoints' signatures and its anchor.
+    Verify {
+        /// The audit file; default: the configuration's.
+        file: Option<PathBuf>,
+        /// An anchor kept elsewhere; default: the one beside the audit file, if there is one.
+        #[arg(long)]
+        anchor: Option<PathBuf>,
+        /// The public key file; default: the one beside the configuration's audit key.
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+    /// List the types of record that the audit file can hold.
+    Events,
+}
+
+#[derive(Subcommand)]
+enum CdrCommand {
+    /// Verify closed CDR files against their trailers.
+    Verify {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum ChannelCommand {
+    /// Use it again.
+    Enable {
+        /// Its name.
+        channel: String,
+    },
+    /// Stop using it; what waits for it moves to others.
+    Disable {
+        /// Its name.
+        channel: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        None => run(&arguments.config),
+        Some(Command::CheckConfig) => {
+            read_config(&arguments.config).map(|_| say("configuration is good")).map_err(text)
+        }
+        Some(Command::Demo(options)) => demo::demo(&options, &mut std::io::stdout()),
+        Some(Command::HashPassword) => hash_password(),
+        Some(Command::Audit { command }) => audit(&arguments.config, command),
+        Some(Command::Cdr { command: CdrCommand::Verify { files } }) => verify_cdrs(&files),
+        Some(command) => operate(&arguments.config, arguments.actor.as_deref(), command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            let _ = writeln!(std::io::stderr(), "veilgate: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the gateway until a signal or a command ends it.
+fn run(path: &Path) -> Result<(), String> {
+    let config = read_config(path).map_err(text)?;
+    no_core_dumps();
+    let telemetry = Arc::new(Telemetry::start(&config.log, clock::wall).map_err(text)?);
+    veilgate::telemetry::panic_hook(Arc::clone(&telemetry));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(text)?;
+    let result = runtime.block_on(async {
+        let app = App::start(path, config, Arc::clone(&telemetry)).await.map_err(text)?;
+        let cause = wait(&app).await.map_err(text)?;
+        app.stop(cause).await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    telemetry.close();
+    result
+}
+
+/// Waits for SIGTERM, SIGINT or the drain command; SIGHUP reloads.
+async fn wait(app: &Arc<App>) -> std::io::Result<StopCause> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(StopCause::Signal),
+            _ = interrupt.recv() => return Ok(StopCause::Signal),
+            () = app.stop_requested() => return Ok(StopCause::Command),
+            _ = hang_up.recv() => {
+                app.reload_command().await;
+            }
+        }
+    }
+}
+
+/// A core file would hold keys and numbers.
+fn no_core_dumps() {
+    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+}
+
+fn operate(path: &Path, actor: Option<&str>, command: Command) -> Result<(), String> {
+    let config = read_config(path).map_err(text)?;
+    let actor = match actor {
+        None => None,
+        Some(name) => {
+            Some(ActorName::parse(name).ok_or("--actor: expected 1-64 printable ASCII characters")?)
+        }
+    };
+    let socket = config.ops_socket();
+    if let Command::Authorizations { command: AuthorizationsCommand::Import { file } } = &command {
+        let lines = std::fs::File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let mut client = Client::connect(&socket, actor).map_err(text)?;
+        return show(client.import_authorizations(std::io::BufReader::new(lines)).map_err(text)?);
+    }
+    show(client::call(&socket, request(command)?, actor).map_err(text)?)
+}
+
+fn request(command: Command) -> Result<Request, String> {
+    let channel = |name: &str| ChannelId::parse(name).map_err(|error| format!("channel: {error}"));
+    Ok(match command {
+        Command::Identity { command: IdentityCommand::Import(import) } => {
+            match (import.bindings, import.tenures, import.changes) {
+                (Some(bindings), Some(tenures), _) => {
+                    Request::IdentityImport { bindings: absolute(&bindings)?, tenures: absolute(&tenures)? }
+                }
+                (_, _, Some(changes)) => Request::IdentityChanges { path: absolute(&changes)? },
+                _ => return Err("give --bindings and --tenures, or --changes".to_owned()),
+            }
+        }
+        Command::Authorizations { command: AuthorizationsCommand::Revoke { ids } } => {
+            let ids: Result<Vec<_>, _> = ids.iter().map(|id| AuthorizationId::parse(id)).collect();
+            Request::Revoke { authorization_ids: ids.map_err(|error| format!("authorization id: {error}"))? }
+        }
+        Command::Channel { command: ChannelCommand::Enable { channel: name } } => {
+            Request::ChannelEnable { channel: channel(&name)? }
+        }
+        Command::Channel { command: ChannelCommand::Disable { channel: name } } => {
+            Request::ChannelDisable { channel: channel(&name)? }
+        }
+        Command::Reload => Request::Reload {},
+        Command::Drain => Request::Drain {},
+        _ => Request::Status {},
+    })
+}
+
+/// The gateway reads the file itself, and has another working folder.
+fn absolute(path: &Path) -> Result<PathBuf, String> {
+    path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn show(response: Response) -> Result<(), String> {
+    match response {
+        Response::Refused(refusal) => Err(refusal.to_string()),
+        Response::Revoked { revoked, unknown, stopped } => {
+            say(&format!("revoked {revoked}, unknown {unknown}, messages stopped {stopped}"));
+            Ok(())
+        }
+        Response::Imported { put, tenures, refused } => {
+            let tenures = if tenures > 0 { format!(", tenures {tenures}") } else { String::new() };
+            say(&format!("imported {put}{tenures}, refused {}", refused.len()));
+            for (line, why) in &refused {
+                say(&format!("line {line}: {why}"));
+            }
+            if refused.is_empty() { Ok(()) } else { Err("some lines were refused".to_owned()) }
+        }
+        Response::Reloaded { accounts, channels, others } => {
+            say(&format!("reloaded: {accounts} accounts, {channels} channels, {others} others changed"));
+            Ok(())
+        }
+        Response::Draining => {
+            say("draining");
+            Ok(())
+        }
+        Response::Switched { enabled } => {
+            say(if enabled { "enabled" } else { "disabled" });
+            Ok(())
+        }
+        Response::Status(status) => {
+            say(&serde_json::to_string_pretty(&status).map_err(text)?);
+            Ok(())
+        }
+    }
+}
+
+fn audit(config: &Path, command: AuditCommand) -> Result<(), String> {
+    let AuditCommand::Verify { file, anchor, key } = command else {
+        for name in veilgate_ledger::AuditEvent::TYPES {
+            say(name);
+        }
+        return Ok(());
+    };
+    let config =
+        if file.is_some() && key.is_some() { None } else { Some(read_config(config).map_err(text)?) };
+    let default = |of: fn(&Config) -> PathBuf| config.as_ref().map(of);
+    let file = file.or_else(|| default(Config::audit_file)).ok_or("no audit file")?;
+    let key = key.or_else(|| default(|config| keys::audit_public_key_file(&config.audit_key_file())));
+    let beside = Some(ledger::anchor_file(&file)).filter(|path| path.exists());
+    let anchor = anchor.or(beside);
+    let public = key.as_ref().map(|path| {
+        let hex = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        veilgate_notary::PublicKey::parse(&hex).map_err(|error| format!("{}: {error}", path.display()))
+    });
+    let verified =
+        ledger::verify_audit(&file, public.transpose()?.as_ref(), anchor.as_deref()).map_err(text)?;
+    let anchored = if anchor.is_some() { "anchored" } else { "no anchor" };
+    say(&format!(
+        "audit OK: {} records, {} signed checkpoints, {anchored}",
+        verified.records, verified.checkpoints
+    ));
+    Ok(())
+}
+
+fn verify_cdrs(files: &[PathBuf]) -> Result<(), String> {
+    for path in files {
+        let file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let summary = veilgate_ledger::verify_cdr(std::io::BufReader::new(file))
+            .map_err(|broken| format!("{}: {broken}", path.display()))?;
+        say(&format!("{}: OK, {} records, {} segments", path.display(), summary.records, summary.segments));
+    }
+    Ok(())
+}
+
+fn hash_password() -> Result<(), String> {
+    let mut password = String::new();
+    std::io::stdin().lock().read_line(&mut password).map_err(text)?;
+    let password = password.trim_end_matches(['\r', '\n']);
+    let mut salt = [0; 16];
+    clock::entropy(&mut salt);
+    let hash = veilgate_admission::PasswordHash::derive(
+        password.as_bytes(),
+        &salt,
+        veilgate_admission::PasswordHash::MEMORY_KIB,
+        veilgate_admission::PasswordHash::PASSES,
+    )
+    .map_err(text)?;
+    say(hash.as_str());
+    Ok(())
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

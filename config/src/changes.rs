@@ -44,6 +44,26 @@ pub struct ListChanges<Id> {
     pub removed: Vec<Id>,
 }
 
+impl<Id> ListChanges<Id> {
+    /// How many entries were added, changed and removed.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.added.len(), self.changed.len(), self.removed.len())
+    }
+
+    /// How many entries differ.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.added.len() + self.changed.len() + self.removed.len()
+    }
+
+    /// Whether none differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl<Id> Default for ListChanges<Id> {
     fn default() -> Self {
         Self { added: Vec::new(), changed: Vec::new(), removed: Vec::new() }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use veilgate_names::{ChannelId, FinalState, MessageId, Monotonic, Octets, Reason};
+use veilgate_names::{AuthorizationId, ChannelId, FinalState, MessageId, Monotonic, Octets, Reason};
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
@@ -62,6 +62,19 @@ pub enum LinkEvent {
         /// Its sequence number, to be answered.
         sequence: u32,
     },
+}
+
+/// A channel as carrier staff see it.
+#[derive(Debug, Clone)]
+pub struct ChannelState {
+    /// Its name.
+    pub id: ChannelId,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// How many links are bound.
+    pub links_up: u32,
+    /// Messages waiting for it.
+    pub queued: usize,
 }
 
 pub(crate) struct Channel {
@@ -145,6 +158,23 @@ impl Book {
             }
         }
         self.rebalance(outcomes);
+    }
+
+    /// Every channel as it is now.
+    pub(crate) fn channel_states(&self) -> Vec<ChannelState> {
+        let state = |(channel, candidate): (&Channel, &Candidate)| ChannelState {
+            id: channel.rules.id.clone(),
+            enabled: candidate.enabled,
+            links_up: channel.links_up,
+            queued: channel.queue.len() + channel.delayed.len(),
+        };
+        self.channels.iter().zip(&self.candidates).map(state).collect()
+    }
+
+    /// How many messages of these authorizations still wait to be sent.
+    pub(crate) fn waiting_under(&self, ids: &[AuthorizationId]) -> usize {
+        let waits = |live: &&Live| live.phase == Phase::Queued && ids.contains(live.authorization.id());
+        self.live.values().filter(waits).count()
     }
 
     /// Whether any channel that is switched on has a bound link.

@@ -171,7 +171,9 @@ impl Directory {
         self.suspended.contains(enterprise)
     }
 
-    pub(crate) fn platform(&self, platform: &PlatformId) -> Option<&PlatformProfile> {
+    /// What a platform is held to.
+    #[must_use]
+    pub fn platform(&self, platform: &PlatformId) -> Option<&PlatformProfile> {
         self.platforms.get(platform)
     }
 

@@ -11,7 +11,7 @@ use veilgate_admission::{Account, Record, RecordSpace, Registered, Registry};
 use veilgate_identity::{AddressForm, Class, Contact, Identity, KeyRing, SlotRecord, Slots};
 use veilgate_ledger::NodeName;
 use veilgate_names::{
-    AccountId, AccountKind, ChannelId, FinalState, MessageId, Reason, Service, ServiceNumber,
+    AccountId, AccountKind, AuthorizationId, ChannelId, FinalState, MessageId, Reason, Service, ServiceNumber,
 };
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
@@ -19,7 +19,7 @@ use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 use veilgate_store::{Space, StoreError};
 
-use crate::book::{Book, LinkEvent};
+use crate::book::{Book, ChannelState, LinkEvent};
 use crate::delivery::{Attempt, Content, Delivery, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::live::{Body, Ended, Live, Moment, Phase};
@@ -139,30 +139,30 @@ impl Flow {
     ///
     /// # Errors
     /// [`Refusal`]: the sender is answered at once; the turn may still carry the registration that came along.
-    pub fn submit<'a>(
+    pub fn submit(
         &self,
-        account: &'a Account,
+        account: &Account,
         from: Waiting<SessionId>,
-        pdu: &SubmitSm<'a, North>,
+        pdu: &SubmitSm<'_, North>,
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
-        self.accept(account, from, Received::submit(account, pdu, &self.rules, at)?, at, turn)
+        self.accept(account, from, Received::submit(account.kind(), pdu, &self.rules, at)?, at, turn)
     }
 
     /// The same for a `data_sm`.
     ///
     /// # Errors
     /// As [`Self::submit`].
-    pub fn data<'a>(
+    pub fn data(
         &self,
-        account: &'a Account,
+        account: &Account,
         from: Waiting<SessionId>,
-        pdu: &DataSm<'a, North>,
+        pdu: &DataSm<'_, North>,
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
-        self.accept(account, from, Received::data(account, pdu, &self.rules, at)?, at, turn)
+        self.accept(account, from, Received::data(account.kind(), pdu, &self.rules, at)?, at, turn)
     }
 
     fn accept(
@@ -181,7 +181,7 @@ impl Flow {
         let mut registration = None;
         let mut slot = None;
         let cleared = received
-            .admit(&self.gate, at, &mut registration)
+            .admit(account, &self.gate, at, &mut registration)
             .and_then(|admitted| admitted.resolve(&self.gate, at))
             .and_then(|resolved| resolved.clear(&self.gate, &mut slot));
         if let Some(record) = registration {
@@ -314,7 +314,7 @@ impl Flow {
         if live.expires_at <= at.wall {
             return Some((FinalState::Expired, Reason::Expired));
         }
-        let number = Some(&live.service_number);
+        let number = Some(live.service_number);
         let refused = self.gate.registry.check(&live.authorization, Service::Sms, number, at.wall).err();
         let suspended = || {
             let suspended = self.gate.directory.load().is_suspended(live.authorization.enterprise());
@@ -544,6 +544,18 @@ impl Flow {
         };
         let pending = self.outboxes.read().values().map(|outbox| outbox.lock().pending()).sum();
         (live, queued, pending)
+    }
+
+    /// Every channel as it is now.
+    #[must_use]
+    pub fn channel_states(&self) -> Vec<ChannelState> {
+        self.book.lock().channel_states()
+    }
+
+    /// How many queued messages a revocation of these authorizations stops. They end when they wake.
+    #[must_use]
+    pub fn stopped(&self, ids: &[AuthorizationId]) -> usize {
+        self.book.lock().waiting_under(ids)
     }
 
     /// How many channels are up.

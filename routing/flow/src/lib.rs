@@ -20,7 +20,7 @@ mod route;
 mod seal;
 mod turn;
 
-pub use book::{Answer, LinkEvent};
+pub use book::{Answer, ChannelState, LinkEvent};
 pub use correlate::ReceiptFact;
 pub use delivery::{Attempt, Content, Delivery, Outbox};
 pub use directory::{ChannelRules, Directory, FlowRules, NumberRules};

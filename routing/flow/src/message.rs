@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use veilgate_admission::{Account, Record, Registered, Registration, ShortForm, Tenant};
 use veilgate_identity::Contact;
-use veilgate_names::{Extension, Octets, PlatformId, Reason, Service, Timestamp};
+use veilgate_names::{AccountKind, Extension, Octets, PlatformId, Reason, Service, Timestamp};
 use veilgate_smpp::codec::{Address, OctetString, Status, Tag, Tlvs};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
@@ -24,7 +24,6 @@ const UDHI: u8 = 0x40;
 
 /// What a `submit_sm` or `data_sm` asks for, before anything is believed.
 pub(crate) struct Received<'a> {
-    account: &'a Account,
     recipient: Recipient,
     source: &'a str,
     registered_delivery: u8,
@@ -61,7 +60,7 @@ pub(crate) struct Cleared {
 impl<'a> Received<'a> {
     /// Takes a `submit_sm` apart.
     pub(crate) fn submit(
-        account: &'a Account,
+        kind: AccountKind,
         pdu: &SubmitSm<'a, North>,
         rules: &FlowRules,
         at: Moment,
@@ -82,8 +81,7 @@ impl<'a> Received<'a> {
             Ok(_) => {}
         }
         Ok(Self {
-            account,
-            recipient: Recipient::parse(account.kind(), &pdu.destination, &pdu.tlvs)?,
+            recipient: Recipient::parse(kind, &pdu.destination, &pdu.tlvs)?,
             source: source(&pdu.source)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
             expires_at: expiry(pdu.validity_period.as_bytes(), rules, at)?,
@@ -103,7 +101,7 @@ impl<'a> Received<'a> {
 
     /// Takes a `data_sm` apart.
     pub(crate) fn data(
-        account: &'a Account,
+        kind: AccountKind,
         pdu: &DataSm<'a, North>,
         rules: &FlowRules,
         at: Moment,
@@ -116,8 +114,7 @@ impl<'a> Received<'a> {
             .map_err(too_long(Status::RINVSRCADR))?;
         let payload = pdu.tlvs.find(Tag::MESSAGE_PAYLOAD).ok_or(Refusal::field(Status::RMISSINGOPTPARAM))?;
         Ok(Self {
-            account,
-            recipient: Recipient::parse(account.kind(), &destination, &pdu.tlvs)?,
+            recipient: Recipient::parse(kind, &destination, &pdu.tlvs)?,
             source: source(&source_address)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
             expires_at: at.wall.plus(rules.default_validity),
@@ -128,21 +125,22 @@ impl<'a> Received<'a> {
     /// Account, authorization, service number, rates. Puts the record of a new registration into `record`.
     pub(crate) fn admit(
         self,
+        account: &Account,
         gate: &Gate,
         at: Moment,
         record: &mut Option<Record>,
     ) -> Result<Admitted<'a>, Refusal> {
-        if !self.account.is_active() {
+        if !account.is_active() {
             return Err(Reason::AccountSuspended.into());
         }
-        let authorization = authorization(&self.recipient, self.account.tenant(), gate, at.wall, record)?;
+        let authorization = authorization(&self.recipient, account.tenant(), gate, at.wall, record)?;
         let enterprise = authorization.enterprise();
         let directory = gate.directory.load();
         if directory.is_suspended(enterprise) {
             return Err(Reason::AccountSuspended.into());
         }
         let number = directory.number(self.source, enterprise)?.clone();
-        gate.registry.check(&authorization, Service::Sms, Some(&number.number), at.wall)?;
+        gate.registry.check(&authorization, Service::Sms, Some(number.number), at.wall)?;
         Ok(Admitted { received: self, authorization, number })
     }
 }
@@ -234,7 +232,6 @@ fn register_short(
         pseudonym: &short.pseudonym,
         device: &short.device,
         as_of: short.as_of,
-        as_of_text: &short.as_of_text,
     };
     let directory = gate.directory.load();
     let profile = directory.platform(platform).ok_or(Reason::NotPermitted)?;

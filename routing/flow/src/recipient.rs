@@ -28,7 +28,6 @@ pub(crate) struct Short {
     pub(crate) pseudonym: Pseudonym,
     pub(crate) enterprise: EnterpriseId,
     pub(crate) as_of: AsOf,
-    pub(crate) as_of_text: String,
 }
 
 impl Recipient {
@@ -111,7 +110,7 @@ impl Forms {
         match (self.authorization, self.device, self.pseudonym, self.as_of, self.enterprise) {
             (Some(id), Some(device), Some(pseudonym), Some(as_of_text), Some(enterprise)) => {
                 let as_of = AsOf::parse(&as_of_text).map_err(|_| bad_value())?;
-                let short = Short { id, device, pseudonym, enterprise, as_of, as_of_text };
+                let short = Short { id, device, pseudonym, enterprise, as_of };
                 Ok(Recipient::Short(Box::new(short)))
             }
             (Some(id), device, None, None, None) => Ok(Recipient::Registered { id, device }),

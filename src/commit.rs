@@ -1,0 +1,132 @@
+//! Group commit: turns from every session and link are made durable together, one sync for all that wait, by one
+//! thread off the event loop. What follows a commit is handed on from that thread, in order.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+use veilgate_flow::Turn;
+use veilgate_names::Monotonic;
+use veilgate_store::{Batch, MAX_COMMIT, Store, StoreError};
+
+use crate::clock;
+
+/// What happened to a group of turns.
+pub struct Committed {
+    /// In the order they were handed in.
+    pub turns: Vec<Turn>,
+    /// Whether their writes are durable.
+    pub result: Result<(), StoreError>,
+    /// When the commit began.
+    pub began: Monotonic,
+    /// Records and octets written.
+    pub records: usize,
+    /// Octets written.
+    pub octets: usize,
+}
+
+/// Takes turns from any thread. Their number is bounded by the windows of the sessions that make them.
+#[derive(Clone)]
+pub struct Committer {
+    queue: Arc<Queue>,
+}
+
+struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    turns: Vec<Turn>,
+    records: usize,
+    closed: bool,
+}
+
+impl Committer {
+    /// Starts the thread. `then` is called on it after each commit.
+    ///
+    /// # Errors
+    /// When the thread can't be started.
+    pub fn start(
+        store: Arc<dyn Store>,
+        mut then: impl FnMut(Committed) + Send + 'static,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let queue = Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() });
+        let committer = Self { queue: Arc::clone(&queue) };
+        let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
+            while let Some(turns) = queue.next() {
+                for group in groups(turns) {
+                    then(commit(&*store, group));
+                }
+            }
+        })?;
+        Ok((committer, thread))
+    }
+
+    /// Hands in a turn; an empty one is dropped.
+    pub fn submit(&self, turn: Turn) {
+        if turn.is_empty() {
+            return;
+        }
+        let mut state = self.queue.state.lock();
+        state.records += turn.batch().len();
+        state.turns.push(turn);
+        drop(state);
+        self.queue.wake.notify_one();
+    }
+
+    /// Records handed in that no commit has taken up yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.state.lock().records
+    }
+
+    /// The thread ends when what was handed in so far is committed.
+    pub fn close(&self) {
+        self.queue.state.lock().closed = true;
+        self.queue.wake.notify_all();
+    }
+}
+
+impl Queue {
+    fn next(&self) -> Option<Vec<Turn>> {
+        let mut state = self.state.lock();
+        while state.turns.is_empty() {
+            if state.closed {
+                return None;
+            }
+            self.wake.wait(&mut state);
+        }
+        state.records = 0;
+        Some(std::mem::take(&mut state.turns))
+    }
+}
+
+/// Cuts what waits into commits that the store takes.
+fn groups(turns: Vec<Turn>) -> Vec<Vec<Turn>> {
+    let mut groups = Vec::new();
+    let mut group = Vec::new();
+    let mut octets = 0;
+    for turn in turns {
+        let more = turn.batch().octets();
+        if octets + more > MAX_COMMIT && !group.is_empty() {
+            groups.push(std::mem::take(&mut group));
+            octets = 0;
+        }
+        octets += more;
+        group.push(turn);
+    }
+    groups.push(group);
+    groups
+}
+
+fn commit(store: &dyn Store, mut turns: Vec<Turn>) -> Committed {
+    let began = clock::mono();
+    let batches: Vec<Batch> =
+        turns.iter_mut().map(Turn::take_batch).filter(|batch| !batch.is_empty()).collect();
+    let records = batches.iter().map(Batch::len).sum();
+    let octets = batches.iter().map(Batch::octets).sum();
+    let result = if batches.is_empty() { Ok(()) } else { store.commit(&batches) };
+    Committed { turns, result, began, records, octets }
+}

@@ -1,0 +1,337 @@
+//! Where sessions, links, the committer and the ledger meet: each has a mailbox, and what follows a commit is
+//! put into the mailboxes it concerns. Mailboxes are bounded by the windows of their owners.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
+use tokio::sync::Notify;
+use veilgate_flow::{Counts, DeliverAnswer, Flow, LinkId, Outcomes, SessionId, Turn};
+use veilgate_names::{AccountId, FinalState, MessageId, Reason};
+
+use crate::clock;
+use crate::commit::{Committed, Committer};
+use crate::ledger::LedgerSender;
+use crate::telemetry::Telemetry;
+use crate::telemetry::events::{JournalSlow, StorageFailed};
+use crate::telemetry::words::{ReceiptOddity, StorageUse};
+
+/// A commit that takes longer is logged.
+const SLOW_COMMIT: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// See the module.
+pub struct Hub {
+    /// The decisions.
+    pub flow: Flow,
+    /// What is logged and counted.
+    pub telemetry: Arc<Telemetry>,
+    /// CDR and audit files.
+    pub ledger: LedgerSender,
+    /// Records that may wait for the store; beyond it submits get `queue_full`.
+    pub max_uncommitted: usize,
+    committer: OnceLock<Committer>,
+    sessions: RwLock<FxHashMap<SessionId, Arc<SessionBox>>>,
+    receivers: RwLock<FxHashMap<AccountId, Vec<Arc<SessionBox>>>>,
+    links: RwLock<FxHashMap<LinkId, Arc<LinkBox>>>,
+    next: AtomicU32,
+    store_failed: AtomicBool,
+    closed: AtomicBool,
+}
+
+/// The mailbox of one north session.
+pub struct SessionBox {
+    /// By which it is known.
+    pub id: SessionId,
+    /// Rings when there is mail or something to deliver.
+    pub wake: Notify,
+    answers: Mutex<Vec<(u32, Result<MessageId, Reason>)>>,
+}
+
+/// The mailbox of one south link.
+pub struct LinkBox {
+    /// By which it is known.
+    pub id: LinkId,
+    /// The index of its channel.
+    pub channel: u16,
+    /// Rings when there is mail or something to send.
+    pub wake: Notify,
+    mail: Mutex<LinkMail>,
+}
+
+/// What waits for a link.
+#[derive(Default)]
+pub struct LinkMail {
+    /// Messages whose intent is durable.
+    pub ready: Vec<MessageId>,
+    /// Answers to the SMSC's requests.
+    pub answers: Vec<(u32, DeliverAnswer)>,
+}
+
+impl Hub {
+    /// A hub without sessions; the committer joins with [`Self::attach`].
+    #[must_use]
+    pub fn new(flow: Flow, telemetry: Arc<Telemetry>, ledger: LedgerSender, max_uncommitted: usize) -> Self {
+        Self {
+            flow,
+            telemetry,
+            ledger,
+            max_uncommitted,
+            committer: OnceLock::new(),
+            sessions: RwLock::default(),
+            receivers: RwLock::default(),
+            links: RwLock::default(),
+            next: AtomicU32::new(1),
+            store_failed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Gives the hub its committer, once.
+    pub fn attach(&self, committer: Committer) {
+        let _ = self.committer.set(committer);
+    }
+
+    /// Hands a turn to the store. What follows reaches the mailboxes.
+    pub fn commit(&self, turn: Turn) {
+        if let Some(committer) = self.committer.get() {
+            committer.submit(turn);
+        }
+    }
+
+    /// Whether store or ledger are so far behind that no more messages may be accepted.
+    #[must_use]
+    pub fn is_backlogged(&self) -> bool {
+        self.ledger.is_backlogged()
+            || self.committer.get().is_some_and(|committer| committer.waiting() > self.max_uncommitted)
+    }
+
+    /// Whether the last commit succeeded.
+    #[must_use]
+    pub fn is_store_well(&self) -> bool {
+        !self.store_failed.load(Ordering::Relaxed)
+    }
+
+    /// Lets the committer end when what was handed in is committed.
+    pub fn close_committer(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        if let Some(committer) = self.committer.get() {
+            committer.close();
+        }
+    }
+
+    /// Whether [`Self::close_committer`] was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Applies what a commit means. Called by the committer's thread, in order.
+    pub fn committed(&self, done: Committed) {
+        let Committed { turns, result, began, records, octets } = done;
+        let at = clock::now();
+        let took = at.mono.since(began);
+        self.store_failed.store(result.is_err(), Ordering::Relaxed);
+        if result.is_err() {
+            StorageFailed { storage: StorageUse::Journal, error: std::io::ErrorKind::Other }
+                .emit(&self.telemetry);
+        } else if records > 0 {
+            let journal = &self.telemetry.metrics.journal;
+            journal.commits.inc();
+            journal.records.inc_by(u64::try_from(records).unwrap_or(0));
+            journal.octets.inc_by(u64::try_from(octets).unwrap_or(0));
+            journal.commit_seconds.observe(took.as_secs_f64());
+            journal.group_records.observe(f64::from(u32::try_from(records).unwrap_or(u32::MAX)));
+            if took > SLOW_COMMIT {
+                JournalSlow { took_ms: took, records }.emit(&self.telemetry);
+            }
+        }
+        let mut outcomes = Outcomes::default();
+        self.flow.committed(turns, result, at, &mut outcomes);
+        self.dispatch(outcomes);
+    }
+
+    /// Puts outcomes into the mailboxes they concern and wakes their owners.
+    pub fn dispatch(&self, outcomes: Outcomes) {
+        let Outcomes { answers, deliver_answers, ready, channels, mut accounts, cdrs, counts } = outcomes;
+        self.count(&counts);
+        if !answers.is_empty() {
+            let sessions = self.sessions.read();
+            in_runs(
+                answers,
+                |(waiting, _)| waiting.peer,
+                |peer, run| {
+                    let Some(session) = sessions.get(&peer) else { return };
+                    session
+                        .answers
+                        .lock()
+                        .extend(run.into_iter().map(|(waiting, result)| (waiting.sequence, result)));
+                    session.wake.notify_one();
+                },
+            );
+        }
+        if !(ready.is_empty() && deliver_answers.is_empty() && channels.is_empty()) {
+            self.dispatch_south(ready, deliver_answers, channels);
+        }
+        if !accounts.is_empty() {
+            accounts.sort_unstable();
+            accounts.dedup();
+            let receivers = self.receivers.read();
+            for session in accounts.iter().filter_map(|account| receivers.get(account)).flatten() {
+                session.wake.notify_one();
+            }
+        }
+        self.ledger.cdrs(cdrs);
+    }
+
+    fn dispatch_south(
+        &self,
+        ready: Vec<(LinkId, MessageId)>,
+        answers: Vec<(veilgate_flow::Waiting<LinkId>, DeliverAnswer)>,
+        mut channels: Vec<usize>,
+    ) {
+        let links = self.links.read();
+        in_runs(
+            ready,
+            |(link, _)| *link,
+            |link, run| {
+                let Some(link) = links.get(&link) else { return };
+                link.mail.lock().ready.extend(run.into_iter().map(|(_, message)| message));
+                link.wake.notify_one();
+            },
+        );
+        in_runs(
+            answers,
+            |(waiting, _)| waiting.peer,
+            |link, run| {
+                let Some(link) = links.get(&link) else { return };
+                link.mail
+                    .lock()
+                    .answers
+                    .extend(run.into_iter().map(|(waiting, answer)| (waiting.sequence, answer)));
+                link.wake.notify_one();
+            },
+        );
+        if !channels.is_empty() {
+            channels.sort_unstable();
+            channels.dedup();
+            for link in
+                links.values().filter(|link| channels.binary_search(&usize::from(link.channel)).is_ok())
+            {
+                link.wake.notify_one();
+            }
+        }
+    }
+
+    fn count(&self, counts: &Counts) {
+        if *counts == Counts::default() {
+            return;
+        }
+        let flow = &self.telemetry.metrics.flow;
+        for state in [
+            FinalState::Delivered,
+            FinalState::Undeliverable,
+            FinalState::Rejected,
+            FinalState::Expired,
+            FinalState::Cancelled,
+            FinalState::Unknown,
+        ] {
+            let ended = counts.finished.get(Counts::index(state)).copied().unwrap_or(0);
+            flow.finals.of(state).inc_by(ended);
+        }
+        flow.outcomes_unknown.inc_by(counts.outcome_unknown);
+        flow.retries.inc_by(counts.throttled);
+        flow.receipts_odd.of(ReceiptOddity::Early).inc_by(counts.receipts_early);
+        flow.receipts_odd.of(ReceiptOddity::Unmatched).inc_by(counts.receipts_unmatched);
+        flow.receipts_odd.of(ReceiptOddity::Duplicate).inc_by(counts.receipts_duplicate);
+    }
+
+    /// A mailbox for a new north session.
+    #[must_use]
+    pub fn open_session(&self) -> Arc<SessionBox> {
+        let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
+        let session = Arc::new(SessionBox { id, wake: Notify::new(), answers: Mutex::default() });
+        self.sessions.write().insert(id, Arc::clone(&session));
+        session
+    }
+
+    /// The session takes deliveries of this account from now on.
+    pub fn receive_for(&self, account: &AccountId, session: &Arc<SessionBox>) {
+        self.receivers.write().entry(account.clone()).or_default().push(Arc::clone(session));
+        session.wake.notify_one();
+    }
+
+    /// The session is over. The others of its account take over what it leaves.
+    pub fn close_session(&self, session: &SessionBox, account: Option<&AccountId>) {
+        self.sessions.write().remove(&session.id);
+        let Some(account) = account else { return };
+        let mut receivers = self.receivers.write();
+        if let Some(of_account) = receivers.get_mut(account) {
+            of_account.retain(|other| other.id != session.id);
+            for other in of_account.iter() {
+                other.wake.notify_one();
+            }
+            if of_account.is_empty() {
+                receivers.remove(account);
+            }
+        }
+    }
+
+    /// Wakes every session, for a change that concerns all.
+    pub fn wake_all(&self) {
+        for session in self.sessions.read().values() {
+            session.wake.notify_one();
+        }
+        for link in self.links.read().values() {
+            link.wake.notify_one();
+        }
+    }
+
+    /// A mailbox for a new link of a channel.
+    #[must_use]
+    pub fn open_link(&self, channel: u16) -> Arc<LinkBox> {
+        let id = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
+        let link = Arc::new(LinkBox { id, channel, wake: Notify::new(), mail: Mutex::default() });
+        self.links.write().insert(id, Arc::clone(&link));
+        link
+    }
+
+    /// The link is over. Returns messages that were ready and not sent.
+    pub fn close_link(&self, link: &LinkBox) -> Vec<MessageId> {
+        self.links.write().remove(&link.id);
+        link.take_mail().ready
+    }
+}
+
+impl SessionBox {
+    /// Takes the answers that wait.
+    #[must_use]
+    pub fn take_answers(&self) -> Vec<(u32, Result<MessageId, Reason>)> {
+        std::mem::take(&mut *self.answers.lock())
+    }
+}
+
+impl LinkBox {
+    /// Takes what waits.
+    #[must_use]
+    pub fn take_mail(&self) -> LinkMail {
+        std::mem::take(&mut *self.mail.lock())
+    }
+}
+
+/// Hands out neighbours with the same key together: commits mostly concern few peers.
+fn in_runs<T, K: PartialEq + Copy>(items: Vec<T>, key: impl Fn(&T) -> K, mut take: impl FnMut(K, Vec<T>)) {
+    let mut run: Vec<T> = Vec::new();
+    for item in items {
+        if let Some(first) = run.first() {
+            let current = key(first);
+            if current != key(&item) {
+                take(current, std::mem::take(&mut run));
+            }
+        }
+        run.push(item);
+    }
+    if let Some(current) = run.first().map(&key) {
+        take(current, run);
+    }
+}

@@ -1,0 +1,5 @@
+//! The north edge: SMPP sessions of notaries and enterprises. No number comes in or goes out here.
+
+pub mod smpp_server;
+pub mod smpp_session;
+pub mod tls;

@@ -1,0 +1,312 @@
+//! What the commands on the ops socket do.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use veilgate_admission::{Record, Revoked, Revoker};
+use veilgate_flow::Turn;
+use veilgate_identity::{Vault, apply_changes, import};
+use veilgate_ledger::{Actor as Auditor, AuditEvent, ConfigPart};
+use veilgate_names::{AuthorizationId, ChannelId, PlatformId};
+use veilgate_notary::Authorization;
+
+use crate::admin::{AccountStatus, Actor, ChannelStatus, Operations, Request, Response, Status};
+use crate::app::{App, ReloadError, vault_file};
+use crate::clock;
+use crate::keys::replace_file;
+use crate::telemetry::KeyName;
+use crate::telemetry::events::{Imported, ReloadNeedsRestart, ReloadRefused, Revoked as RevokedEvent};
+use crate::telemetry::words::ImportKind;
+
+/// Refused lines told one by one.
+const MAX_REFUSED: usize = 1000;
+/// Records in one turn of an import.
+const IMPORT_TURN: usize = 256;
+
+impl Operations for Arc<App> {
+    async fn perform(&self, request: Request, actor: Actor) -> Response {
+        let app = Arc::clone(self);
+        match request {
+            Request::Revoke { authorization_ids } => app.revoke(&authorization_ids, &actor).await,
+            Request::AuthorizationsImport { path, lines } => {
+                app.import_authorizations(path, lines, &actor).await
+            }
+            Request::IdentityImport { bindings, tenures } => {
+                blocking(move || {
+                    let vault = app.read_feed(&bindings, &tenures);
+                    app.take_over(vault)
+                })
+                .await
+            }
+            Request::IdentityChanges { path } => {
+                blocking(move || {
+                    let vault = app.read_changes(&path);
+                    app.take_over(vault)
+                })
+                .await
+            }
+            Request::Status {} => Response::Status(app.status().await),
+            Request::Reload {} => app.reload_command().await,
+            Request::Drain {} => {
+                app.request_stop();
+                Response::Draining
+            }
+            Request::ChannelEnable { channel } => app.switch(&channel, true).await,
+            Request::ChannelDisable { channel } => app.switch(&channel, false).await,
+        }
+    }
+}
+
+impl App {
+    /// Ends authorizations. Answered when nothing more can leave under them and that is durable (A-6.1.1.6-1).
+    async fn revoke(&self, ids: &[AuthorizationId], actor: &Actor) -> Response {
+        let at = clock::now();
+        let results = self.hub.flow.gate().registry.revoke(ids, &Revoker::Carrier, at.wall);
+        let count =
+            |wanted: &[Revoked]| results.iter().filter(|(_, result, _)| wanted.contains(result)).count();
+        let (revoked, unknown) =
+            (count(&[Revoked::Now, Revoked::Before]), count(&[Revoked::Unknown, Revoked::Full]));
+        for (id, _, _) in &results {
+            let event = AuditEvent::AuthorizationRevoked { authorization: id.clone() };
+            self.hub.ledger.audit(auditor(actor), event);
+        }
+        let records: Vec<Record> = results.into_iter().filter_map(|(_, _, record)| record).collect();
+        if !self.store_records(records).await {
+            return Response::refused("revoked, but not durable: the journal fails");
+        }
+        let stopped = self.hub.flow.stopped(ids);
+        let (revoked, unknown, stopped) = (wide(revoked), wide(unknown), wide(stopped));
+        RevokedEvent { count: revoked, unknown, stopped, actor_uid: actor.uid }.emit(&self.hub.telemetry);
+        self.hub.wake_all();
+        Response::Revoked { revoked, unknown, stopped }
+    }
+
+    /// Makes records of the registry durable; false if the journal fails.
+    async fn store_records(&self, records: Vec<Record>) -> bool {
+        let mut turn = Turn::default();
+        let (done, durable) = tokio::sync::oneshot::channel();
+        let notify = Box::new(move |durable| {
+            let _ = done.send(durable);
+        });
+        self.hub.flow.record_revocations(records, &mut turn, notify);
+        self.hub.commit(turn);
+        durable.await.unwrap_or(false)
+    }
+
+    async fn import_authorizations(
+        &self,
+        path: Option<PathBuf>,
+        lines: Vec<String>,
+        actor: &Actor,
+    ) -> Response {
+        let began = clock::mono();
+        let reader: Box<dyn BufRead + Send> = match path {
+            None => Box::new(std::io::Cursor::new(lines.join("\n"))),
+            Some(path) => match File::open(&path).and_then(|file| decompressed(&path, file)) {
+                Ok(file) => Box::new(BufReader::new(file)),
+                Err(_) => return Response::refused("the file cannot be read"),
+            },
+        };
+        let Some(platform) = self.config().platforms.first().map(|platform| platform.id.clone()) else {
+            return Response::refused("no platform is configured");
+        };
+        let (mut put, mut refused, mut records) = (0, Vec::new(), Vec::new());
+        for (number, line) in (1..).zip(reader.split(b'\n')) {
+            let Ok(line) = line else { return Response::refused("the file cannot be read") };
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match self.register(&line, &platform) {
+                Ok(record) => {
+                    put += 1;
+                    records.extend(record);
+                }
+                Err(why) if refused.len() < MAX_REFUSED => refused.push((number, why)),
+                Err(_) => {}
+            }
+            if records.len() >= IMPORT_TURN && !self.store_records(std::mem::take(&mut records)).await {
+                return Response::refused("the journal fails");
+            }
+        }
+        if !self.store_records(records).await {
+            return Response::refused("the journal fails");
+        }
+        self.hub.ledger.audit(auditor(actor), AuditEvent::AuthorizationsRegistered { count: put });
+        let took_ms = clock::mono().since(began);
+        let kind = ImportKind::Authorizations;
+        Imported { kind, put, tenures: 0, refused: wide(refused.len()), took_ms }.emit(&self.hub.telemetry);
+        Response::Imported { put, tenures: 0, refused }
+    }
+
+    fn register(&self, line: &[u8], platform: &PlatformId) -> Result<Option<Record>, String> {
+        let authorization = Authorization::from_json(line.trim_ascii()).map_err(|error| error.to_string())?;
+        let directory = self.hub.flow.gate().directory.load();
+        let profile = directory.platform(platform).ok_or("the platform is not configured")?;
+        let registry = &self.hub.flow.gate().registry;
+        let registration = registry.register(authorization, platform, profile, clock::wall());
+        registration.map(|registration| registration.record).map_err(|reason| reason.name().to_owned())
+    }
+
+    fn read_feed(&self, bindings: &Path, tenures: &Path) -> Result<Vault, String> {
+        let unreadable = |_| "a file cannot be read".to_owned();
+        let bindings =
+            File::open(bindings).and_then(|file| decompressed(bindings, file)).map_err(unreadable)?;
+        let tenures = File::open(tenures).and_then(|file| decompressed(tenures, file)).map_err(unreadable)?;
+        import(bindings, tenures, self.keys.ring()).map_err(|error| error.to_string())
+    }
+
+    fn read_changes(&self, path: &Path) -> Result<Vault, String> {
+        let unreadable = |_| "the file cannot be read".to_owned();
+        let changes = File::open(path).and_then(|file| decompressed(path, file)).map_err(unreadable)?;
+        apply_changes(&self.identity.vault(), changes, self.keys.ring()).map_err(|error| error.to_string())
+    }
+
+    /// Puts a new vault on disk and in force, while traffic runs; a request sees the old one or the new one.
+    fn take_over(&self, vault: Result<Vault, String>) -> Response {
+        let began = clock::mono();
+        let ring = self.keys.ring();
+        let vault = match vault {
+            Ok(vault) => vault,
+            Err(error) => {
+                self.hub.ledger.audit(Auditor::System, AuditEvent::FeedRefused);
+                return Response::refused(&error);
+            }
+        };
+        let path = vault_file(&self.config());
+        let written = replace_file(&path, |file| {
+            vault.write_to(BufWriter::new(file), ring).map_err(std::io::Error::other)
+        });
+        if written.is_err() {
+            return Response::refused("the vault cannot be written");
+        }
+        let counts = vault.counts();
+        self.identity.replace(vault);
+        let (put, tenures) = (wide(counts.bindings), wide(counts.tenures));
+        self.hub.ledger.audit(Auditor::System, AuditEvent::FeedImported { bindings: put, tenures });
+        let took_ms = clock::mono().since(began);
+        Imported { kind: ImportKind::Identity, put, tenures, refused: 0, took_ms }.emit(&self.hub.telemetry);
+        Response::Imported { put, tenures, refused: Vec::new() }
+    }
+
+    async fn status(&self) -> Status {
+        let (live, queued, _) = self.hub.flow.counts();
+        let channels = self.channels.lock().await;
+        let mut accounts: Vec<AccountStatus> = self
+            .accounts
+            .all()
+            .iter()
+            .map(|account| AccountStatus {
+                account: account.id().to_string(),
+                binds: account.binds(),
+                pending_deliveries: wide(self.hub.flow.outbox(account.id()).lock().pending()),
+            })
+            .collect();
+        accounts.sort_by(|a, b| a.account.cmp(&b.account));
+        let channel = |state: veilgate_flow::ChannelState| ChannelStatus {
+            binds_wanted: u32::try_from(channels.binds_wanted(&state.id)).unwrap_or(u32::MAX),
+            channel: state.id.to_string(),
+            enabled: state.enabled,
+            binds: state.links_up,
+            queued: wide(state.queued),
+            unanswered: 0,
+        };
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_ms: u64::try_from(clock::mono().since(self.began).as_millis()).unwrap_or(u64::MAX),
+            draining: *self.drain.borrow(),
+            live_messages: wide(live),
+            queued_messages: wide(queued),
+            authorizations: wide(self.hub.flow.gate().registry.len()),
+            accounts,
+            channels: self.hub.flow.channel_states().into_iter().map(channel).collect(),
+        }
+    }
+
+    /// [`App::reload`] with its result logged and recorded.
+    pub async fn reload_command(&self) -> Response {
+        let part = ConfigPart::Accounts;
+        match self.reload().await {
+            Ok(changes) => {
+                for (part, (added, changed, removed)) in [
+                    (ConfigPart::Accounts, changes.accounts.counts()),
+                    (ConfigPart::Channels, changes.channels.counts()),
+                    (ConfigPart::Platforms, changes.platforms.counts()),
+                ] {
+                    let (added, changed, removed) = (wide(added), wide(changed), wide(removed));
+                    if added + changed + removed > 0 {
+                        self.hub
+                            .ledger
+                            .audit(Auditor::System, AuditEvent::Reloaded { part, added, changed, removed });
+                    }
+                }
+                Response::Reloaded {
+                    accounts: changes.accounts.len(),
+                    channels: changes.channels.len(),
+                    others: changes.platforms.len()
+                        + changes.enterprises.len()
+                        + changes.service_numbers.len(),
+                }
+            }
+            Err(error) => {
+                self.hub.ledger.audit(Auditor::System, AuditEvent::ReloadRefused { part });
+                match &error {
+                    ReloadError::Restart(keys) => {
+                        let key = KeyName::new(keys.first().map_or("", String::as_str));
+                        ReloadNeedsRestart { key, keys: keys.len() }.emit(&self.hub.telemetry);
+                    }
+                    ReloadError::Config(wrong) => {
+                        let (key, config_line) = (KeyName::new(&wrong.key), wrong.line);
+                        ReloadRefused { key, config_line }.emit(&self.hub.telemetry);
+                    }
+                    ReloadError::Setting(wrong) => {
+                        ReloadRefused { key: KeyName::new(&wrong.key), config_line: 0 }
+                            .emit(&self.hub.telemetry);
+                    }
+                    ReloadError::Key(_) => {
+                        ReloadRefused { key: KeyName::new("enterprises"), config_line: 0 }
+                            .emit(&self.hub.telemetry);
+                    }
+                }
+                Response::refused(&error.to_string())
+            }
+        }
+    }
+
+    /// Switches a channel until the next start or reload.
+    async fn switch(&self, channel: &ChannelId, enabled: bool) -> Response {
+        let mut config = self.config();
+        let Some(entry) = config.channels.iter_mut().find(|entry| entry.id == *channel) else {
+            return Response::refused("there is no such channel");
+        };
+        entry.enabled = enabled;
+        self.apply_channels(config).await;
+        crate::telemetry::events::ChannelSwitched { channel: channel.clone(), enabled }
+            .emit(&self.hub.telemetry);
+        Response::Switched { enabled }
+    }
+}
+
+/// Runs work that takes long beside the event loop.
+async fn blocking(work: impl FnOnce() -> Response + Send + 'static) -> Response {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Response::refused("the import failed"))
+}
+
+fn auditor(actor: &Actor) -> Auditor {
+    actor.uid.map_or(Auditor::Unknown, Auditor::Operator)
+}
+
+/// `.gz` and `.zst` are unpacked on the way.
+fn decompressed(path: &Path, file: File) -> std::io::Result<Box<dyn Read + Send>> {
+    let file = BufReader::with_capacity(1 << 20, file);
+    Ok(match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+        Some("zst") => Box::new(zstd::stream::read::Decoder::with_buffer(file)?),
+        _ => Box::new(file),
+    })
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

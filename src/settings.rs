@@ -1,0 +1,223 @@
+//! What the file says, in the words of those it concerns.
+
+use std::sync::Arc;
+
+use veilgate_admission::{
+    AccountConfig, CertificateFingerprint, LockoutPolicy, PasswordHash, PlatformProfile, ProofPolicy, Tenant,
+};
+use veilgate_config::{self as config, Config};
+use veilgate_flow::{ChannelRules, Directory, FlowRules, NumberRules};
+use veilgate_names::{AccountId, AccountKind};
+use veilgate_notary::PublicKey;
+use veilgate_smpp::session::SessionConfig;
+use veilgate_smpp::text::encoding::DefaultAlphabet;
+use veilgate_smpp::text::receipt::IdFormat;
+use veilgate_store::LogConfig;
+
+/// A value that only its owner could find wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct SettingError {
+    /// The key.
+    pub key: String,
+    /// What is wrong with its value.
+    pub problem: &'static str,
+}
+
+/// `[flow]`.
+#[must_use]
+pub fn flow_rules(config: &Config) -> FlowRules {
+    let flow = &config.flow;
+    let many = |count: std::num::NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+    FlowRules {
+        max_live: many(flow.max_live_messages),
+        max_uncommitted: many(flow.max_uncommitted),
+        max_attempts: flow.max_attempts,
+        backoff_min: flow.throttle_backoff_min,
+        backoff_max: flow.throttle_backoff_max,
+        early_receipt_hold: flow.early_receipt_hold,
+        max_early_receipts: many(flow.max_early_receipts),
+        max_recent_receipts: many(flow.max_recent_receipts),
+        late_answer_grace: flow.late_answer_grace,
+        report_timeout: flow.report_timeout,
+        default_validity: flow.default_validity,
+        max_validity: flow.max_validity,
+        reply_grace: flow.reply_grace,
+        delivery_retry: flow.delivery_retry,
+        max_text: many(flow.max_text),
+        ..FlowRules::default()
+    }
+}
+
+/// `[north]` as one session sees it.
+#[must_use]
+pub fn north_session(config: &Config) -> SessionConfig {
+    let north = &config.north;
+    SessionConfig {
+        max_pdu: north.max_pdu.get(),
+        window_in: north.window_in.get(),
+        window_out: north.window_out.get(),
+        max_backlog: usize::try_from(north.max_backlog.get()).unwrap_or(usize::MAX),
+        bind_timeout: north.bind_timeout,
+        pdu_timeout: north.pdu_timeout,
+        enquire_interval: north.enquire_interval,
+        enquire_misses: north.enquire_misses,
+        response_timeout: north.response_timeout,
+        unbind_timeout: north.unbind_timeout,
+    }
+}
+
+/// `[north]`: failed binds.
+#[must_use]
+pub fn lockout(config: &Config) -> LockoutPolicy {
+    let north = &config.north;
+    LockoutPolicy {
+        failures: north.lockout_failures,
+        within: north.lockout_within,
+        lock_for: north.lockout_for,
+        ..LockoutPolicy::default()
+    }
+}
+
+/// One of `[[channels]]` as one session sees it.
+#[must_use]
+pub fn south_session(channel: &config::Channel, config: &Config) -> SessionConfig {
+    SessionConfig {
+        window_in: 1000,
+        window_out: channel.window.get(),
+        bind_timeout: config.north.bind_timeout,
+        enquire_interval: channel.enquire_interval,
+        response_timeout: channel.response_timeout,
+        ..north_session(config)
+    }
+}
+
+/// `[[channels]]` as the flow sees them.
+#[must_use]
+pub fn channels(config: &Config) -> Vec<ChannelRules> {
+    config
+        .channels
+        .iter()
+        .map(|channel| ChannelRules {
+            id: channel.id.clone(),
+            weight: channel.weight.get(),
+            enabled: channel.enabled,
+            id_format: match channel.id_format {
+                config::IdFormat::Auto => IdFormat::Auto,
+                config::IdFormat::AsIs => IdFormat::AsIs,
+                config::IdFormat::Decimal => IdFormat::Decimal,
+                config::IdFormat::Hex => IdFormat::Hex,
+                config::IdFormat::HexThenDecimal => IdFormat::HexInResponseDecimalInReceipt,
+            },
+            alphabet: match channel.default_alphabet {
+                config::Alphabet::Gsm7 => DefaultAlphabet::Gsm7,
+                config::Alphabet::Latin1 => DefaultAlphabet::Latin1,
+            },
+            national: channel.address_form == config::AddressForm::National,
+            retry_unknown: channel.retry_unknown,
+        })
+        .collect()
+}
+
+/// `[[accounts]]`.
+///
+/// # Errors
+/// [`SettingError`] for a password hash that is none.
+pub fn accounts(config: &Config) -> Result<Vec<AccountConfig>, SettingError> {
+    config.accounts.iter().enumerate().map(|(index, account)| one_account(index, account, config)).collect()
+}
+
+fn one_account(
+    index: usize,
+    account: &config::Account,
+    config: &Config,
+) -> Result<AccountConfig, SettingError> {
+    let wrong = |key: &str, problem| SettingError { key: format!("accounts[{index}].{key}"), problem };
+    let tenant = match (account.kind, &account.platform, &account.enterprise) {
+        (AccountKind::Notary, Some(platform), _) => Tenant::Platform(platform.clone()),
+        (AccountKind::Enterprise, _, Some(enterprise)) => Tenant::Enterprise(enterprise.clone()),
+        _ => return Err(wrong("kind", "goes with a platform or an enterprise")),
+    };
+    Ok(AccountConfig {
+        id: account.system_id.clone(),
+        tenant,
+        password: PasswordHash::parse(account.password_hash.phc())
+            .map_err(|_| wrong("password_hash", "is no argon2 hash"))?,
+        allow_from: account.allow_from.clone(),
+        max_binds: account.max_binds,
+        window: account.window.unwrap_or(config.north.window_in).into(),
+        rate_per_second: Some(account.rate_per_second),
+        rate_per_bind: account.rate_per_bind,
+        certificate: account.certificate_sha256.map(|fingerprint| CertificateFingerprint(fingerprint.0)),
+        suspended: account.suspended,
+        default_service_number: account.default_service_number,
+    })
+}
+
+/// How many deliveries may be pending for each account.
+#[must_use]
+pub fn pending(config: &Config) -> Vec<(AccountId, usize)> {
+    let most = |account: &config::Account| {
+        usize::try_from(account.max_pending_deliveries.get()).unwrap_or(usize::MAX)
+    };
+    config.accounts.iter().map(|account| (account.system_id.clone(), most(account))).collect()
+}
+
+/// Numbers, enterprises and platforms.
+///
+/// # Errors
+/// [`SettingError`] for a public key that lies on no curve.
+pub fn directory(config: &Config) -> Result<Directory, SettingError> {
+    let numbers = config.service_numbers.iter().map(|entry| NumberRules {
+        number: entry.number,
+        enterprise: entry.enterprise.clone(),
+        extension_digits: entry.extension_digits,
+        channels: entry.channels.clone().unwrap_or_default().into(),
+    });
+    let suspended = config.enterprises.iter().filter(|one| one.suspended).map(|one| one.id.clone());
+    let platforms: Result<Vec<_>, SettingError> = config
+        .platforms
+        .iter()
+        .enumerate()
+        .map(|(index, platform)| Ok((platform.id.clone(), profile(index, platform)?)))
+        .collect();
+    let notaries =
+        config.accounts.iter().filter_map(|one| Some((one.platform.clone()?, one.system_id.clone())));
+    let enterprises =
+        config.accounts.iter().filter_map(|one| Some((one.enterprise.clone()?, one.system_id.clone())));
+    Ok(Directory::new(
+        numbers.collect(),
+        suspended.collect(),
+        platforms?,
+        notaries.collect(),
+        enterprises.collect(),
+    ))
+}
+
+fn profile(index: usize, platform: &config::Platform) -> Result<PlatformProfile, SettingError> {
+    let wrong = |problem| SettingError { key: format!("platforms[{index}].public_key"), problem };
+    let key = platform.public_key.as_ref().map(|key| PublicKey::from_sec1(key.sec1())).transpose();
+    let key = key.map_err(|_| wrong("is no point of the SM2 curve"))?;
+    let proof = match (platform.proof, key) {
+        (config::Proof::Required, Some(key)) => ProofPolicy::Required(key),
+        (config::Proof::Required, None) => return Err(wrong("is missing")),
+        (config::Proof::Optional, key) => ProofPolicy::Optional(key),
+    };
+    Ok(PlatformProfile { proof, short_form_lifetime: platform.short_form_lifetime })
+}
+
+/// `[journal]` for the log engine.
+#[must_use]
+pub fn log_store(config: &Config) -> LogConfig {
+    LogConfig {
+        segment_octets: config.journal.segment_bytes.get(),
+        capacity_octets: config.journal.capacity_bytes.get(),
+        compact_below_percent: config.journal.compact_below_percent,
+    }
+}
+
+/// The channels a link may be made of, shared for its tasks.
+#[must_use]
+pub fn enabled_channels(config: &Config) -> Vec<Arc<config::Channel>> {
+    config.channels.iter().filter(|channel| channel.enabled).cloned().map(Arc::new).collect()
+}

@@ -1,0 +1,115 @@
+//! The channels that run: each is a set of links that can be started, stopped and replaced while the others go on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use veilgate_admission::BindLimiter;
+use veilgate_config::{BindMode as ConfigMode, Channel, Config, Secret};
+use veilgate_names::ChannelId;
+use veilgate_smpp::pdu::BindMode;
+
+use crate::hub::Hub;
+use crate::settings;
+use crate::south::smsc_link::{self, LinkConfig};
+
+/// See the module.
+#[derive(Default)]
+pub struct Channels {
+    running: HashMap<ChannelId, Running>,
+}
+
+struct Running {
+    channel: Arc<Channel>,
+    stop: watch::Sender<bool>,
+    links: JoinSet<()>,
+}
+
+impl Channels {
+    /// Starts what is new, stops what is gone or switched off, replaces what differs; the rest is not touched.
+    pub fn apply(&mut self, config: &Config, hub: &Arc<Hub>) {
+        let wanted: HashMap<ChannelId, Arc<Channel>> = settings::enabled_channels(config)
+            .into_iter()
+            .map(|channel| (channel.id.clone(), channel))
+            .collect();
+        self.running.retain(|id, running| {
+            let stays = wanted.get(id).is_some_and(|channel| *channel == running.channel);
+            if !stays {
+                running.stop();
+            }
+            stays
+        });
+        for (id, channel) in wanted {
+            self.running.entry(id).or_insert_with(|| start(channel, config, hub));
+        }
+    }
+
+    /// Unbinds every link and waits until all are gone.
+    pub async fn stop(&mut self) {
+        for running in self.running.values() {
+            let _ = running.stop.send(true);
+        }
+        for (_, mut running) in self.running.drain() {
+            while running.links.join_next().await.is_some() {}
+        }
+    }
+
+    /// How many binds a channel wants.
+    #[must_use]
+    pub fn binds_wanted(&self, id: &ChannelId) -> usize {
+        self.running.get(id).map_or(0, |running| running.links.len())
+    }
+}
+
+impl Running {
+    /// Lets the links unbind in their own time.
+    fn stop(&mut self) {
+        let _ = self.stop.send(true);
+        self.links.detach_all();
+    }
+}
+
+fn start(channel: Arc<Channel>, config: &Config, hub: &Arc<Hub>) -> Running {
+    let (stop, stopping) = watch::channel(false);
+    let mut links = JoinSet::new();
+    let limiter = Arc::new(Mutex::new(BindLimiter::default()));
+    if let Some((index, facts)) = hub.flow.channel(&channel.id) {
+        let modes = channel.binds.iter().flat_map(|bind| {
+            let count = usize::try_from(bind.count.get()).unwrap_or(1);
+            std::iter::repeat_n(mode(bind.mode), count)
+        });
+        for (bind, mode) in (0..).zip(modes) {
+            let link = LinkConfig {
+                channel: channel.id.clone(),
+                index,
+                bind,
+                address: channel.address.as_str().to_owned(),
+                system_id: channel.system_id.as_str().to_owned(),
+                password: channel.password.as_ref().map(Secret::expose).unwrap_or_default().to_owned(),
+                system_type: channel.system_type.as_str().to_owned(),
+                version: channel.interface_version,
+                mode,
+                session: settings::south_session(&channel, config),
+                reconnect_min: channel.reconnect_min,
+                reconnect_max: channel.reconnect_max,
+                backoff: (config.flow.throttle_backoff_min, config.flow.throttle_backoff_max),
+                write_stall: config.north.write_stall,
+                rate: channel.rate_per_second,
+                limiter: Arc::clone(&limiter),
+                facts,
+            };
+            links.spawn(smsc_link::run(Arc::clone(hub), Arc::new(link), stopping.clone()));
+        }
+    }
+    Running { channel, stop, links }
+}
+
+fn mode(mode: ConfigMode) -> BindMode {
+    match mode {
+        ConfigMode::Transceiver => BindMode::Transceiver,
+        ConfigMode::Transmitter => BindMode::Transmitter,
+        ConfigMode::Receiver => BindMode::Receiver,
+    }
+}

@@ -1,0 +1,621 @@
+//! One bind to one SMSC: connects, binds, keeps the window full of what its channel has queued, and brings back
+//! responses, receipts and replies. When it dies it comes back, ever more slowly.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use parking_lot::Mutex;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use veilgate_admission::BindLimiter;
+use veilgate_flow::{
+    Answer, Attribution, ChannelFacts, DeliverAnswer, Incoming, LinkEvent, Moment, Outcomes, Outgoing,
+    ReceiptFact, Turn, Unattributed, Waiting,
+};
+use veilgate_names::{ChannelId, MessageId, Monotonic, Octets};
+use veilgate_smpp::codec::{
+    Address, CString, EsmClass, OctetString, RegisteredDelivery, Status, Tag, Time, Tlvs,
+};
+use veilgate_smpp::pdu::{Bind, BindMode, Concatenation, SouthSubmit};
+use veilgate_smpp::session::{CloseReason, Event, Session, SessionConfig, State};
+use veilgate_smpp::side::South;
+use veilgate_smpp::text::encoding::decode_ucs2;
+use veilgate_smpp::text::receipt::{self, IdKey, ReceiptState, ReceiptTlvs};
+
+use crate::clock;
+use crate::hub::{Hub, LinkBox};
+use crate::south::pace::Pace;
+use crate::telemetry::events::{ChannelDown, ChannelThrottled, ChannelUp, ReceiptOdd, ReplyUnattributed};
+use crate::telemetry::metrics::ChannelMetrics;
+use crate::telemetry::words::{BindKind, LinkEnd, ReceiptOddity, SubmitClass, UnattributedKind};
+
+/// Octets read ahead of what is parsed.
+const READ_AHEAD: usize = 64 * 1024;
+/// The most messages whose intent is written in one turn.
+const TAKE_MAX: usize = 256;
+/// How often an idle link looks around.
+const LOOK_ROUND: Duration = Duration::from_secs(1);
+/// How long to wait when the channel's rate is used up.
+const RATE_PAUSE: Duration = Duration::from_millis(5);
+
+/// What one link is made of.
+pub struct LinkConfig {
+    /// Its channel.
+    pub channel: ChannelId,
+    /// The channel's index in the flow.
+    pub index: u16,
+    /// Which of the channel's binds, from 0.
+    pub bind: u32,
+    /// Host and port.
+    pub address: String,
+    /// Our name there.
+    pub system_id: String,
+    /// Our password there.
+    pub password: String,
+    /// `system_type`.
+    pub system_type: String,
+    /// `interface_version`.
+    pub version: u8,
+    /// Which way.
+    pub mode: BindMode,
+    /// Limits and timers.
+    pub session: SessionConfig,
+    /// The first pause before connecting again.
+    pub reconnect_min: Duration,
+    /// The longest.
+    pub reconnect_max: Duration,
+    /// The pauses after the SMSC throttled.
+    pub backoff: (Duration, Duration),
+    /// How long the SMSC may leave written octets unread.
+    pub write_stall: Duration,
+    /// The channel's rate, shared by its links.
+    pub rate: Option<std::num::NonZeroU32>,
+    /// Its state.
+    pub limiter: Arc<Mutex<BindLimiter>>,
+    /// How the SMSC writes things.
+    pub facts: ChannelFacts,
+}
+
+/// Keeps the link up until `stop` is true.
+pub async fn run(hub: Arc<Hub>, config: Arc<LinkConfig>, mut stop: watch::Receiver<bool>) {
+    let metrics = hub.telemetry.metrics.channel(&config.channel);
+    let mut pause = config.reconnect_min;
+    while !*stop.borrow() {
+        metrics.connects.inc();
+        let connected = tokio::select! {
+            connected = tokio::time::timeout(config.session.bind_timeout, TcpStream::connect(&config.address)) => connected,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let end = match connected {
+            Ok(Ok(stream)) => {
+                let mut link = Link::new(Arc::clone(&hub), Arc::clone(&config), Arc::clone(&metrics));
+                let reason = link.run(stream, stop.clone()).await;
+                let was_up = link.up;
+                let end = link.end(reason);
+                if was_up {
+                    pause = config.reconnect_min;
+                }
+                end
+            }
+            _ => End { reason: LinkEnd::Connect, status: None, unanswered: 0 },
+        };
+        let stopping = *stop.borrow();
+        ChannelDown {
+            channel: config.channel.clone(),
+            bind: config.bind,
+            reason: end.reason,
+            status: end.status,
+            unanswered: end.unanswered,
+            retry_ms: (!stopping).then_some(pause),
+        }
+        .emit(&hub.telemetry);
+        tokio::select! {
+            () = tokio::time::sleep(jittered(pause)) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        pause = (pause * 2).min(config.reconnect_max);
+    }
+}
+
+/// Between half and all of a pause, so that links that died together do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    let mut octet = [0];
+    clock::entropy(&mut octet);
+    pause / 2 + pause / 2 * u32::from(octet.first().copied().unwrap_or(0)) / 255
+}
+
+/// How a link ended.
+struct End {
+    reason: LinkEnd,
+    status: Option<u32>,
+    unanswered: u32,
+}
+
+struct Link {
+    hub: Arc<Hub>,
+    config: Arc<LinkConfig>,
+    metrics: Arc<ChannelMetrics>,
+    mailbox: Arc<LinkBox>,
+    session: Session<South>,
+    pace: Pace,
+    input: BytesMut,
+    events: Vec<LinkEvent>,
+    /// Messages taken whose intent is not durable yet.
+    taken: usize,
+    /// On the wire, unanswered.
+    open: HashSet<u64, rustc_hash::FxBuildHasher>,
+    /// Open `data_sm`s, which are answered in their own kind.
+    data: HashSet<u32, rustc_hash::FxBuildHasher>,
+    unwritten_since: Option<Monotonic>,
+    rate_pause: Option<Monotonic>,
+    refused: Option<Status>,
+    up: bool,
+}
+
+impl Link {
+    fn new(hub: Arc<Hub>, config: Arc<LinkConfig>, metrics: Arc<ChannelMetrics>) -> Self {
+        let mailbox = hub.open_link(config.index);
+        Self {
+            mailbox,
+            session: Session::new(config.session, clock::mono()),
+            pace: Pace::new(config.session.window_out, config.backoff.0, config.backoff.1),
+            input: BytesMut::with_capacity(READ_AHEAD),
+            events: Vec::new(),
+            taken: 0,
+            open: HashSet::default(),
+            data: HashSet::default(),
+            unwritten_since: None,
+            rate_pause: None,
+            refused: None,
+            up: false,
+            hub,
+            config,
+            metrics,
+        }
+    }
+
+    async fn run(&mut self, stream: TcpStream, mut stop: watch::Receiver<bool>) -> LinkEnd {
+        if stream.set_nodelay(true).is_err() || !self.send_bind() {
+            return LinkEnd::Connect;
+        }
+        let (mut reader, mut writer) = stream.into_split();
+        let mailbox = Arc::clone(&self.mailbox);
+        loop {
+            let now = clock::now();
+            if *stop.borrow_and_update()
+                && !matches!(self.session.state(), State::Draining | State::Unbinding)
+            {
+                self.session.unbind(now.mono);
+            }
+            self.mail(now);
+            if let Some(reason) = self.pass(now) {
+                let _ = tokio::time::timeout(LOOK_ROUND, writer.write_all(self.session.transmit())).await;
+                return self.link_end(reason, *stop.borrow());
+            }
+            self.take(now);
+            let timer = tokio::time::sleep_until(clock::timer(self.wake_at(now.mono)));
+            let may_read = !self.session.is_stalled() && self.input.len() < READ_AHEAD;
+            let has_output = self.session.backlog() > 0;
+            tokio::select! {
+                biased;
+                written = writer.write(self.session.transmit()), if has_output => match written {
+                    Ok(0) | Err(_) => return LinkEnd::Peer,
+                    Ok(count) => {
+                        self.session.transmit().advance(count);
+                        self.unwritten_since = None;
+                        self.metrics.octets_out.inc_by(u64::try_from(count).unwrap_or(0));
+                    }
+                },
+                () = mailbox.wake.notified() => {}
+                read = reader.read_buf(&mut self.input), if may_read => match read {
+                    Ok(0) | Err(_) => return LinkEnd::Peer,
+                    Ok(count) => { self.metrics.octets_in.inc_by(u64::try_from(count).unwrap_or(0)); }
+                },
+                () = timer => if self.is_write_stalled() { return LinkEnd::WriteStall },
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    fn send_bind(&mut self) -> bool {
+        let config = &self.config;
+        let field = |text: &str| text.as_bytes().to_vec();
+        let (system_id, password, system_type) =
+            (field(&config.system_id), field(&config.password), field(&config.system_type));
+        let bind = Bind {
+            mode: config.mode,
+            system_id: CString::new(&system_id).unwrap_or_default(),
+            password: CString::new(&password).unwrap_or_default(),
+            system_type: CString::new(&system_type).unwrap_or_default(),
+            interface_version: config.version,
+            addr_ton: 0,
+            addr_npi: 0,
+            address_range: CString::default(),
+            tlvs: Tlvs::EMPTY,
+        };
+        self.session.bind(&bind, clock::mono()).is_ok()
+    }
+
+    /// Sends what is ready and answers what is durable.
+    fn mail(&mut self, at: Moment) {
+        let mail = self.mailbox.take_mail();
+        for (sequence, answer) in mail.answers {
+            self.answer(
+                sequence,
+                if answer == DeliverAnswer::Taken { Status::OK } else { Status::RX_T_APPN },
+            );
+        }
+        if mail.ready.is_empty() {
+            return;
+        }
+        self.taken = self.taken.saturating_sub(mail.ready.len());
+        let mut outcomes = Outcomes::default();
+        let Self { session, open, metrics, config, hub, .. } = self;
+        hub.flow.send(self.mailbox.id, &mail.ready, at, &mut outcomes, |message| {
+            let sent = submit(session, config, message, at.mono);
+            if sent {
+                open.insert(message.id.0);
+                metrics.submits.inc();
+            }
+            sent
+        });
+        self.hub.dispatch(outcomes);
+    }
+
+    fn answer(&mut self, sequence: u32, status: Status) {
+        if !self.data.is_empty() && self.data.remove(&sequence) {
+            self.session.data_response(sequence, status);
+        } else {
+            self.session.deliver_response(sequence, status);
+        }
+    }
+
+    /// Takes as many queued messages as there is room for.
+    fn take(&mut self, at: Moment) {
+        self.rate_pause = None;
+        if !matches!(self.session.state(), State::BoundTransmitter | State::BoundTransceiver) {
+            return;
+        }
+        let busy = self.open.len() + self.taken;
+        let free = usize::from(self.session.window_free_out()).saturating_sub(self.taken);
+        let mut room = self.pace.room(busy, at.mono).min(free).min(TAKE_MAX);
+        if let (Some(_), true) = (self.config.rate, room > 0) {
+            let mut limiter = self.config.limiter.lock();
+            let granted =
+                (0..room).take_while(|_| limiter.check(self.config.rate, at.mono, 1).is_ok()).count();
+            if granted < room {
+                self.rate_pause = Some(at.mono.plus(RATE_PAUSE));
+            }
+            room = granted;
+        }
+        if room == 0 {
+            return;
+        }
+        let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
+        self.taken +=
+            self.hub.flow.take(self.config.index, self.mailbox.id, room, at, &mut turn, &mut outcomes);
+        self.hub.commit(turn);
+        self.hub.dispatch(outcomes);
+    }
+
+    fn wake_at(&mut self, now: Monotonic) -> Monotonic {
+        let delayed = self.hub.flow.next_delayed(self.config.index).filter(|at| *at > now);
+        [self.session.deadline(), self.pace.resume_at(now), self.rate_pause, delayed]
+            .into_iter()
+            .flatten()
+            .fold(now.plus(LOOK_ROUND), Monotonic::min)
+    }
+
+    fn is_write_stalled(&mut self) -> bool {
+        if self.session.backlog() == 0 {
+            self.unwritten_since = None;
+            return false;
+        }
+        let now = clock::mono();
+        now.since(*self.unwritten_since.get_or_insert(now)) >= self.config.write_stall
+    }
+
+    /// Takes every PDU that is there.
+    fn pass(&mut self, at: Moment) -> Option<CloseReason> {
+        let input = std::mem::take(&mut self.input);
+        let mut rest = &input[..];
+        let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
+        let mut closed = None;
+        loop {
+            let received = self.session.receive(rest, at.mono);
+            let taken = received.consumed;
+            rest = rest.get(taken..).unwrap_or_default();
+            closed = match received.event {
+                Some(event) => self.handle(event, at, &mut turn, &mut outcomes),
+                None if taken > 0 => continue,
+                None => match self.session.expire(at.mono) {
+                    Some(event) => self.handle(event, at, &mut turn, &mut outcomes),
+                    None => break,
+                },
+            };
+            if closed.is_some() {
+                break;
+            }
+        }
+        let left = rest.len();
+        self.input = input;
+        self.input.advance(self.input.len() - left);
+        if !self.events.is_empty() {
+            let (index, link) = (self.config.index, self.mailbox.id);
+            self.hub.flow.link_events(index, link, self.events.drain(..), at, &mut turn, &mut outcomes);
+        }
+        self.hub.commit(turn);
+        self.hub.dispatch(outcomes);
+        closed
+    }
+
+    fn handle(
+        &mut self,
+        event: Event<'_, South>,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> Option<CloseReason> {
+        match event {
+            Event::Bound { .. } => self.bound(outcomes),
+            Event::BindRefused(status) => self.refused = Some(status),
+            Event::Response { token, status, message_id, congestion }
+            | Event::LateResponse { token, status, message_id, congestion } => {
+                self.response(token, status, message_id, congestion, at.mono);
+            }
+            Event::Timeout { token } => {
+                self.open.remove(&token);
+                self.metrics.responses.of(SubmitClass::Unknown).inc();
+                self.events.push(LinkEvent::TimedOut { message: MessageId(token) });
+            }
+            Event::Deliver { sequence, pdu } => match pdu.message() {
+                Ok(text) => {
+                    let incoming = Incoming {
+                        sender: pdu.source,
+                        dialled: pdu.destination,
+                        esm_class: pdu.esm_class.0,
+                        data_coding: pdu.data_coding,
+                        text,
+                        alphabet: self.config.facts.alphabet,
+                    };
+                    self.deliver(sequence, &incoming, &pdu.tlvs, at, turn);
+                }
+                Err(status) => self.session.deliver_response(sequence, status),
+            },
+            Event::Data { sequence, pdu } => {
+                self.data.insert(sequence);
+                let payload = pdu.tlvs.find(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value).unwrap_or_default();
+                let dialled = Address::new(0, 0, pdu.destination.digits.as_bytes()).unwrap_or_default();
+                let incoming = Incoming {
+                    sender: pdu.source,
+                    dialled,
+                    esm_class: pdu.esm_class.0,
+                    data_coding: pdu.data_coding,
+                    text: payload,
+                    alphabet: self.config.facts.alphabet,
+                };
+                self.deliver(sequence, &incoming, &pdu.tlvs, at, turn);
+            }
+            Event::Closed(reason) => return Some(reason),
+            _ => {}
+        }
+        None
+    }
+
+    fn bound(&mut self, outcomes: &mut Outcomes) {
+        self.up = true;
+        self.metrics.binds.inc();
+        self.hub.flow.link_up(self.config.index, outcomes);
+        let kind = match self.config.mode {
+            BindMode::Transmitter => BindKind::Transmitter,
+            BindMode::Receiver => BindKind::Receiver,
+            BindMode::Transceiver => BindKind::Transceiver,
+        };
+        ChannelUp { channel: self.config.channel.clone(), bind: self.config.bind, kind }
+            .emit(&self.hub.telemetry);
+    }
+
+    fn response(
+        &mut self,
+        token: u64,
+        status: Status,
+        message_id: Option<&[u8]>,
+        congestion: Option<u8>,
+        now: Monotonic,
+    ) {
+        self.open.remove(&token);
+        if let Some(state) = congestion {
+            self.pace.congestion(state);
+        }
+        let (answer, class) = match status {
+            Status::OK => {
+                self.pace.took();
+                let id = message_id.unwrap_or_default();
+                let key = self.config.facts.id_format.response_key(id).unwrap_or_else(|| nameless(token));
+                (Answer::Accepted { id: Octets::from(id), key }, SubmitClass::Accepted)
+            }
+            Status::RTHROTTLED | Status::RMSGQFUL => {
+                if let Some(pause_ms) = self.pace.throttled(now) {
+                    ChannelThrottled { channel: self.config.channel.clone(), pause_ms }
+                        .emit(&self.hub.telemetry);
+                }
+                (Answer::Throttled, SubmitClass::Throttled)
+            }
+            Status::RSYSERR | Status::RX_T_APPN => (Answer::Failed, SubmitClass::Temporary),
+            status => (Answer::Refused { status: status.0 }, SubmitClass::Permanent),
+        };
+        self.metrics.responses.of(class).inc();
+        self.events.push(LinkEvent::Answered { message: MessageId(token), answer });
+    }
+
+    fn deliver(
+        &mut self,
+        sequence: u32,
+        incoming: &Incoming<'_>,
+        tlvs: &Tlvs<'_>,
+        at: Moment,
+        turn: &mut Turn,
+    ) {
+        match incoming.esm_class & MESSAGE_TYPE {
+            RECEIPT => self.receipt(sequence, incoming, tlvs),
+            DELIVERY_ACK | USER_ACK | INTERMEDIATE => {
+                self.metrics.receipts_intermediate.inc();
+                self.answer(sequence, Status::OK);
+            }
+            _ if tlvs.find(Tag::RECEIPTED_MESSAGE_ID).is_some() => self.receipt(sequence, incoming, tlvs),
+            _ => self.reply(sequence, incoming, at, turn),
+        }
+    }
+
+    fn receipt(&mut self, sequence: u32, incoming: &Incoming<'_>, tlvs: &Tlvs<'_>) {
+        let error = tlvs.find(Tag::NETWORK_ERROR_CODE).and_then(|tlv| tlv.value.as_bytes().try_into().ok());
+        let receipt_tlvs = ReceiptTlvs {
+            message_id: tlvs.find(Tag::RECEIPTED_MESSAGE_ID).map(|tlv| tlv.c_octets()),
+            message_state: tlvs.find(Tag::MESSAGE_STATE).and_then(|tlv| tlv.octet()),
+            network_error: error,
+        };
+        let mut decoded = String::new();
+        let text = match incoming.data_coding {
+            8 if decode_ucs2(incoming.text.as_bytes(), &mut decoded).is_ok() => decoded.as_bytes(),
+            _ => incoming.text.as_bytes(),
+        };
+        match receipt::parse(receipt_tlvs, text) {
+            Ok(receipt) => match receipt.state {
+                ReceiptState::Final(state) => {
+                    self.metrics.receipts.of(state).inc();
+                    let keys = self.config.facts.id_format.receipt_keys(receipt.id);
+                    let fact = ReceiptFact { state, error: receipt.error.map_or(0, |error| error.code) };
+                    self.events.push(LinkEvent::Receipt { keys, fact, sequence });
+                }
+                ReceiptState::Underway => {
+                    self.metrics.receipts_intermediate.inc();
+                    self.answer(sequence, Status::OK);
+                }
+            },
+            Err(_) => {
+                let (channel, kind) = (self.config.channel.clone(), ReceiptOddity::Unreadable);
+                ReceiptOdd { channel, kind, message_id: None }.emit(&self.hub.telemetry);
+                self.answer(sequence, Status::OK);
+            }
+        }
+    }
+
+    fn reply(&mut self, sequence: u32, incoming: &Incoming<'_>, at: Moment, turn: &mut Turn) {
+        self.metrics.replies.inc();
+        let waiting = Waiting { peer: self.mailbox.id, sequence };
+        match self.hub.flow.reply(incoming, waiting, at, turn) {
+            Attribution::Attributed => {
+                self.hub.telemetry.metrics.flow.replies_attributed.inc();
+            }
+            Attribution::Full => self.answer(sequence, Status::RX_T_APPN),
+            Attribution::Unattributed(why) => {
+                let channel = self.config.channel.clone();
+                ReplyUnattributed { channel, kind: unattributed(why) }.emit(&self.hub.telemetry);
+                self.answer(sequence, Status::OK);
+            }
+        }
+    }
+
+    fn link_end(&self, reason: CloseReason, stopping: bool) -> LinkEnd {
+        match reason {
+            CloseReason::BadLength | CloseReason::PduTimeout => LinkEnd::Framing,
+            CloseReason::BindTimeout => LinkEnd::BindTimeout,
+            CloseReason::Silent => LinkEnd::Silent,
+            CloseReason::BindRefused(_) => LinkEnd::BindRefused,
+            CloseReason::Unbound | CloseReason::UnbindTimeout if stopping => LinkEnd::Drain,
+            CloseReason::Unbound | CloseReason::UnbindTimeout => LinkEnd::Command,
+            CloseReason::PeerUnbound => LinkEnd::Unbound,
+            CloseReason::Disconnected => LinkEnd::Peer,
+        }
+    }
+
+    /// Gives back what was not sent, and says what was on the wire.
+    fn end(mut self, reason: LinkEnd) -> End {
+        self.session.disconnect();
+        let unanswered: Vec<MessageId> = self.session.outstanding().map(MessageId).collect();
+        let unsent = self.hub.close_link(&self.mailbox);
+        if self.up {
+            self.metrics.binds.dec();
+            let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
+            let (index, link) = (self.config.index, self.mailbox.id);
+            self.hub.flow.link_down(
+                index,
+                link,
+                &unanswered,
+                &unsent,
+                clock::now(),
+                &mut turn,
+                &mut outcomes,
+            );
+            self.hub.commit(turn);
+            self.hub.dispatch(outcomes);
+        }
+        let count = u32::try_from(unanswered.len()).unwrap_or(u32::MAX);
+        End { reason, status: self.refused.map(|status| status.0), unanswered: count }
+    }
+}
+
+/// Bits 2-5 of `esm_class`: the message type (SMPP 3.4, 5.2.12).
+const MESSAGE_TYPE: u8 = 0x3c;
+const RECEIPT: u8 = 0x04;
+const DELIVERY_ACK: u8 = 0x08;
+const USER_ACK: u8 = 0x10;
+const INTERMEDIATE: u8 = 0x20;
+
+/// Builds the submit from listed fields and writes it if the window has room.
+fn submit(session: &mut Session<South>, config: &LinkConfig, message: &Outgoing<'_>, now: Monotonic) -> bool {
+    let Ok(destination) = message.contact.smsc_address(config.facts.address_form) else { return false };
+    let text = &*message.body.text;
+    let short = text.len() <= 254;
+    let (Ok(source), Ok(short_message)) = (
+        Address::new(0, 1, message.source.as_str().as_bytes()),
+        OctetString::new(if short { text } else { &[] }),
+    ) else {
+        return false;
+    };
+    let submit = SouthSubmit {
+        service_type: CString::default(),
+        source,
+        destination: &destination,
+        esm_class: EsmClass(message.body.esm_class),
+        protocol_id: message.body.protocol_id,
+        priority_flag: message.body.priority.min(3),
+        schedule_delivery_time: Time::EMPTY,
+        validity_period: Time::EMPTY,
+        registered_delivery: RegisteredDelivery(1),
+        replace_if_present_flag: 0,
+        data_coding: message.body.data_coding,
+        short_message,
+        message_payload: if short { None } else { OctetString::new(text).ok() },
+        concatenation: message.body.segment.map(|(reference, total, sequence)| Concatenation {
+            reference,
+            total,
+            sequence,
+        }),
+        user_message_reference: None,
+        more_messages_to_send: None,
+    };
+    session.submit(&submit, message.id.0, now).is_ok()
+}
+
+/// The key of a message whose SMSC gave it no id: no receipt can match it.
+fn nameless(token: u64) -> IdKey {
+    let mut key = vec![0];
+    key.extend_from_slice(&token.to_be_bytes());
+    IdKey::Text(key.into())
+}
+
+fn unattributed(why: Unattributed) -> UnattributedKind {
+    match why {
+        Unattributed::Unrouted => UnattributedKind::Unrouted,
+        Unattributed::Foreign => UnattributedKind::Foreign,
+        Unattributed::OtherTenure => UnattributedKind::OtherTenure,
+        Unattributed::NoSlot => UnattributedKind::NoSlot,
+        Unattributed::Ambiguous => UnattributedKind::Ambiguous,
+        Unattributed::Late => UnattributedKind::Late,
+    }
+}
