@@ -190,12 +190,15 @@ impl Hub {
         answers: Vec<(veilgate_flow::Waiting<LinkId>, DeliverAnswer)>,
         mut channels: Vec<usize>,
     ) {
+        let mut orphans = Vec::new();
         let links = self.links.read();
         in_runs(
             ready,
             |(link, _)| *link,
             |link, run| {
-                let Some(link) = links.get(&link) else { return };
+                let Some(link) = links.get(&link) else {
+                    return orphans.extend(run.into_iter().map(|(_, message)| message));
+                };
                 link.mail.lock().ready.extend(run.into_iter().map(|(_, message)| message));
                 link.wake.notify_one();
             },
@@ -220,6 +223,13 @@ impl Hub {
             {
                 link.wake.notify_one();
             }
+        }
+        drop(links);
+        if !orphans.is_empty() {
+            // Their link died while the intent was written: others of the channel take them.
+            let mut outcomes = Outcomes::default();
+            self.flow.not_sent(&orphans, clock::now(), &mut outcomes);
+            self.dispatch(outcomes);
         }
     }
 

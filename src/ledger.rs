@@ -52,10 +52,27 @@ struct Queue {
     wake: Condvar,
 }
 
+/// What the thread takes at once.
+struct Lines {
+    cdrs: Vec<Arc<Cdr>>,
+    audit: Vec<AuditLine>,
+    closed: bool,
+}
+
+/// Who did what, and when.
+pub struct AuditLine {
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub event: AuditEvent,
+    /// When.
+    pub at: Timestamp,
+}
+
 #[derive(Default)]
 struct State {
     cdrs: Vec<Arc<Cdr>>,
-    audit: Vec<(Actor, AuditEvent, Timestamp)>,
+    audit: Vec<AuditLine>,
     pending: usize,
     closed: bool,
 }
@@ -84,7 +101,7 @@ impl LedgerSender {
 
     /// Hands in an audit record.
     pub fn audit(&self, actor: Actor, event: AuditEvent) {
-        self.queue.state.lock().audit.push((actor, event, clock::wall()));
+        self.queue.state.lock().audit.push(AuditLine { actor, event, at: clock::wall() });
         self.queue.wake.notify_one();
     }
 
@@ -144,7 +161,7 @@ struct Writer<W> {
 impl<W: FnMut(&[MessageId])> Writer<W> {
     fn run(mut self, queue: &Queue) {
         loop {
-            let (cdrs, audit, closed) = queue.next(self.files.closes_in(clock::wall()));
+            let Lines { cdrs, audit, closed } = queue.next(self.files.closes_in(clock::wall()));
             self.write_audit(audit);
             self.write_cdrs(cdrs, queue);
             if closed {
@@ -154,7 +171,7 @@ impl<W: FnMut(&[MessageId])> Writer<W> {
         }
     }
 
-    fn write_audit(&mut self, records: Vec<(Actor, AuditEvent, Timestamp)>) {
+    fn write_audit(&mut self, records: Vec<AuditLine>) {
         if records.is_empty() {
             return;
         }
@@ -194,7 +211,7 @@ impl<W: FnMut(&[MessageId])> Writer<W> {
 
 impl Queue {
     /// Waits for lines, then a little more for others to join them; wakes at least when a file wants closing.
-    fn next(&self, at_most: Duration) -> (Vec<Arc<Cdr>>, Vec<(Actor, AuditEvent, Timestamp)>, bool) {
+    fn next(&self, at_most: Duration) -> Lines {
         let mut state = self.state.lock();
         if state.cdrs.is_empty() && state.audit.is_empty() && !state.closed {
             self.wake.wait_for(&mut state, at_most);
@@ -202,6 +219,10 @@ impl Queue {
         if !state.cdrs.is_empty() && !state.closed {
             self.wake.wait_for(&mut state, GROUP);
         }
-        (std::mem::take(&mut state.cdrs), std::mem::take(&mut state.audit), state.closed)
+        Lines {
+            cdrs: std::mem::take(&mut state.cdrs),
+            audit: std::mem::take(&mut state.audit),
+            closed: state.closed,
+        }
     }
 }

@@ -145,7 +145,7 @@ impl Scene {
                 ],
             ),
         ];
-        Ok(Shown { rows: rows.into_iter().map(|(step, cells)| (step, cells)).collect() })
+        Ok(Shown { rows })
     }
 
     /// Searches what both north parties received for the number that the SMSC saw.

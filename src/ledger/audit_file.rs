@@ -12,6 +12,8 @@ use veilgate_ledger::{
 use veilgate_names::Timestamp;
 use veilgate_notary::{PublicKey, SecretKey};
 
+use super::AuditLine;
+
 /// Records between checkpoints.
 const CHECKPOINT_EVERY: u64 = 1000;
 /// More than the longest line.
@@ -47,7 +49,7 @@ impl AuditFile {
         let mut audit = Self { path: path.to_path_buf(), file, chain, key };
         if torn > 0 {
             audit.file.set_len(length - torn)?;
-            audit.append(&[(Actor::System, AuditEvent::TailCut { octets: torn }, now)])?;
+            audit.append(&[AuditLine { actor: Actor::System, event: AuditEvent::TailCut { octets: torn }, at: now }])?;
         }
         Ok(audit)
     }
@@ -56,10 +58,10 @@ impl AuditFile {
     ///
     /// # Errors
     /// [`io::Error`] as the disk gives it; nothing is appended then.
-    pub fn append(&mut self, records: &[(Actor, AuditEvent, Timestamp)]) -> io::Result<()> {
+    pub fn append(&mut self, records: &[AuditLine]) -> io::Result<()> {
         let mut chain = self.chain.clone();
         let mut out = Vec::with_capacity(records.len() * 256);
-        for (actor, event, at) in records {
+        for AuditLine { actor, event, at } in records {
             chain.append(actor, event, *at, &mut out);
             if chain.checkpoint_due(CHECKPOINT_EVERY) {
                 chain.checkpoint(&self.key, *at, &mut out).map_err(io::Error::other)?;

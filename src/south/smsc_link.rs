@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use veilgate_admission::BindLimiter;
 use veilgate_flow::{
-    Answer, Attribution, ChannelFacts, DeliverAnswer, Incoming, LinkEvent, Moment, Outcomes, Outgoing,
-    ReceiptFact, Turn, Unattributed, Waiting,
+    Answer, Attribution, ChannelFacts, DeliverAnswer, Incoming, LinkEvent, LinkPlace, Moment, Outcomes,
+    Outgoing, ReceiptFact, Turn, Unattributed, Waiting,
 };
 use veilgate_names::{ChannelId, MessageId, Monotonic, Octets};
 use veilgate_smpp::codec::{
@@ -221,6 +221,10 @@ impl Link {
         }
     }
 
+    fn place(&self) -> LinkPlace {
+        LinkPlace { link: self.mailbox.id, channel: self.config.index }
+    }
+
     fn send_bind(&mut self) -> bool {
         let config = &self.config;
         let field = |text: &str| text.as_bytes().to_vec();
@@ -296,8 +300,7 @@ impl Link {
             return;
         }
         let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
-        self.taken +=
-            self.hub.flow.take(self.config.index, self.mailbox.id, room, at, &mut turn, &mut outcomes);
+        self.taken += self.hub.flow.take(self.place(), room, at, &mut turn, &mut outcomes);
         self.hub.commit(turn);
         self.hub.dispatch(outcomes);
     }
@@ -345,8 +348,8 @@ impl Link {
         self.input = input;
         self.input.advance(self.input.len() - left);
         if !self.events.is_empty() {
-            let (index, link) = (self.config.index, self.mailbox.id);
-            self.hub.flow.link_events(index, link, self.events.drain(..), at, &mut turn, &mut outcomes);
+            let place = self.place();
+            self.hub.flow.link_events(place, self.events.drain(..), at, &mut turn, &mut outcomes);
         }
         self.hub.commit(turn);
         self.hub.dispatch(outcomes);
@@ -541,16 +544,8 @@ impl Link {
         if self.up {
             self.metrics.binds.dec();
             let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
-            let (index, link) = (self.config.index, self.mailbox.id);
-            self.hub.flow.link_down(
-                index,
-                link,
-                &unanswered,
-                &unsent,
-                clock::now(),
-                &mut turn,
-                &mut outcomes,
-            );
+            let place = self.place();
+            self.hub.flow.link_down(place, &unanswered, &unsent, clock::now(), &mut turn, &mut outcomes);
             self.hub.commit(turn);
             self.hub.dispatch(outcomes);
         }

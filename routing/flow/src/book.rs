@@ -14,7 +14,7 @@ use crate::correlate::{Correlate, Match, ReceiptFact};
 use crate::live::{Answered, Ended, Live, Moment, Phase};
 use crate::record::StateRecord;
 use crate::route::{Candidate, choose};
-use crate::turn::{DeliverAnswer, LinkId, Outcomes, Turn, Waiting};
+use crate::turn::{DeliverAnswer, LinkId, LinkPlace, Outcomes, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
 
 /// What the SMSC answered to a `submit_sm`.
@@ -288,13 +288,13 @@ impl Book {
     /// What a link saw. Messages that end are returned for [`Turn::finish`].
     pub(crate) fn handle(
         &mut self,
-        channel: u16,
-        link: LinkId,
+        place: LinkPlace,
         event: LinkEvent,
         at: Moment,
         turn: &mut Turn,
         outcomes: &mut Outcomes,
     ) -> Option<Ended> {
+        let LinkPlace { link, channel } = place;
         match event {
             LinkEvent::Answered { message, answer } => {
                 self.answered(channel, message, answer, at, turn, outcomes)

@@ -27,7 +27,7 @@ use crate::message::{Cleared, Received, resolve};
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
 use crate::seal::Seals;
-use crate::turn::{DeliverAnswer, End, LinkId, Outcomes, SessionId, Step, Turn, Waiting};
+use crate::turn::{DeliverAnswer, End, LinkId, LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
 
 /// How long a look-up is good for a message that waits; an older one is made again before sending.
 const FRESH: std::time::Duration = std::time::Duration::from_secs(2);
@@ -251,8 +251,7 @@ impl Flow {
     /// intent to send. They become [`Outcomes::ready`] when the turn is durable. Returns how many.
     pub fn take(
         &self,
-        channel: u16,
-        link: LinkId,
+        place: LinkPlace,
         max: usize,
         at: Moment,
         turn: &mut Turn,
@@ -262,7 +261,7 @@ impl Flow {
         let mut ended = Vec::new();
         let mut book = self.book.lock();
         let steps_before = turn.steps.len();
-        let popped = book.pop(channel, max, at);
+        let popped = book.pop(place.channel, max, at);
         for id in popped {
             let Some(live) = book.live(id) else { continue };
             if let Some((state, reason)) = self.spoiled(live, at) {
@@ -271,11 +270,11 @@ impl Flow {
             } else if live.contact.as_ref().is_none_or(|(_, found)| at.mono.since(*found) > FRESH) {
                 stale.push((id, Arc::clone(&live.authorization)));
             } else if book.intend(id, at, turn) {
-                turn.steps.push(Step::Send { link, message: id });
+                turn.steps.push(Step::Send { link: place.link, message: id });
             }
         }
         drop(book);
-        self.take_stale(stale, link, at, turn, outcomes, &mut ended);
+        self.take_stale(stale, place.link, at, turn, outcomes, &mut ended);
         let taken = turn.steps.len() - steps_before;
         self.finish(ended, turn);
         taken
@@ -359,8 +358,7 @@ impl Flow {
     /// What a link saw since the last call.
     pub fn link_events(
         &self,
-        channel: u16,
-        link: LinkId,
+        place: LinkPlace,
         events: impl Iterator<Item = LinkEvent>,
         at: Moment,
         turn: &mut Turn,
@@ -369,7 +367,7 @@ impl Flow {
         let mut ended = Vec::new();
         let mut book = self.book.lock();
         for event in events {
-            ended.extend(book.handle(channel, link, event, at, turn, outcomes));
+            ended.extend(book.handle(place, event, at, turn, outcomes));
         }
         drop(book);
         self.finish(ended, turn);
@@ -383,8 +381,7 @@ impl Flow {
     /// A link that was up is gone, with `unanswered` submits on the wire and `unsent` ones that were not written.
     pub fn link_down(
         &self,
-        channel: u16,
-        link: LinkId,
+        place: LinkPlace,
         unanswered: &[MessageId],
         unsent: &[MessageId],
         at: Moment,
@@ -392,13 +389,21 @@ impl Flow {
         outcomes: &mut Outcomes,
     ) {
         let mut book = self.book.lock();
-        book.link_count(channel, false, outcomes);
+        book.link_count(place.channel, false, outcomes);
         for &id in unsent {
             book.not_sent(id, at, outcomes);
         }
-        let ended = book.link_lost(link, unanswered, at, outcomes);
+        let ended = book.link_lost(place.link, unanswered, at, outcomes);
         drop(book);
         self.finish(ended, turn);
+    }
+
+    /// Messages whose intent is durable, but whose link is gone: back to their queues.
+    pub fn not_sent(&self, messages: &[MessageId], at: Moment, outcomes: &mut Outcomes) {
+        let mut book = self.book.lock();
+        for &id in messages {
+            book.not_sent(id, at, outcomes);
+        }
     }
 
     /// When the next postponed message of a channel may be taken.

@@ -17,6 +17,15 @@ pub struct SessionId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LinkId(pub u32);
 
+/// A link and the index of its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkPlace {
+    /// The link.
+    pub link: LinkId,
+    /// Its channel.
+    pub channel: u16,
+}
+
 /// A request of a peer that waits for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting<T> {

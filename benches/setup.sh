@@ -1,0 +1,107 @@
+# Sourced by benches/load and benches/kill: a gateway with generated subscribers between `veilgate-sim load` and `sink`.
+# Environment: VEILGATE_BENCH_DIR (kept between runs, default target/bench), SUBSCRIBERS (default 1000000).
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+bin=$target/release
+dir=${VEILGATE_BENCH_DIR:-$target/bench}
+subscribers=${SUBSCRIBERS:-1000000}
+north=127.0.0.1:${NORTH_PORT:-27750}
+south=127.0.0.1:${SOUTH_PORT:-27760}
+ops=127.0.0.1:${OPS_PORT:-27770}
+edi_key=00112233445566778899aabbccddeeff
+
+build() {
+  (cd "$root" && cargo build --release --locked -p veilgate -p veilgate-simulators)
+}
+
+# The sink's and the gateway's process ids, stopped at the end.
+gateway_pid= sink_pid=
+finish() {
+  [ -n "$gateway_pid" ] && kill "$gateway_pid" 2>/dev/null && wait "$gateway_pid" 2>/dev/null
+  [ -n "$sink_pid" ] && kill "$sink_pid" 2>/dev/null && wait "$sink_pid" 2>/dev/null
+  return 0
+}
+trap finish EXIT
+
+prepare() {
+  mkdir -p "$dir"
+  local feed=$dir/feed-$subscribers
+  if [ ! -f "$feed/recipients.csv" ]; then
+    "$bin/veilgate-sim" feed --subscribers "$subscribers" --seed 1 --out "$feed" --kid k1 --edi-key $edi_key
+  fi
+  rm -rf "$dir/data" "$dir"/*.log
+  printf '%s\n' $edi_key > "$dir/edi-k1.hex"
+  local hash
+  hash=$(echo benchpwd | "$bin/veilgate" hash-password)
+  cat > "$dir/veilgate.toml" <<EOF
+data_dir = "data"
+[[edi_keys]]
+kid = "k1"
+key_file = "edi-k1.hex"
+[north]
+listen = "$north"
+window_in = 4000
+window_out = 4000
+[[platforms]]
+id = "notary-1"
+proof = "optional"
+[[enterprises]]
+id = "ent-1"
+[[accounts]]
+system_id = "bench"
+kind = "notary"
+platform = "notary-1"
+password_hash = "$hash"
+max_binds = 64
+rate_per_second = 1000000
+max_pending_deliveries = 1000000
+[[service_numbers]]
+number = "10690001"
+enterprise = "ent-1"
+inbound_anchored = true
+[[channels]]
+id = "sink"
+address = "$south"
+system_id = "veilgate"
+password = "x"
+id_format = "hex"
+window = 2000
+reconnect_min = "100ms"
+binds = [{ mode = "transceiver", count = 2 }]
+[ops]
+listen = "$ops"
+[log]
+file = "veilgate.log"
+EOF
+}
+
+ready() {
+  for _ in $(seq 300); do
+    curl -fs "http://$ops/readyz" >/dev/null 2>&1 && return 0
+    sleep 0.1
+  done
+  echo "the gateway is not ready" >&2
+  tail -3 "$dir/veilgate.log" >&2
+  return 1
+}
+
+start_gateway() {
+  "$bin/veilgate" --config "$dir/veilgate.toml" 2>>"$dir/stderr.log" &
+  gateway_pid=$!
+}
+
+start_sink() {
+  "$bin/veilgate-sim" sink --listen "$south" --receipts always "$@" >"$dir/sink.out" 2>&1 &
+  sink_pid=$!
+}
+
+import_feed() {
+  local feed=$dir/feed-$subscribers
+  "$bin/veilgate" --config "$dir/veilgate.toml" identity import --bindings "$feed/bindings.csv" --tenures "$feed/tenures.csv"
+}
+
+load() {
+  "$bin/veilgate-sim" load --address "$north" --system-id bench --password benchpwd --source 10690001 --receipts \
+    --recipients "$dir/feed-$subscribers/recipients.csv" --recipient-form edi "$@"
+}

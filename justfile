@@ -1,0 +1,37 @@
+# `just` lists the recipes; CI runs .ci/run.
+
+default:
+    @just --list
+
+# Everything CI checks.
+ci:
+    bash .ci/run
+
+# The tests of the README.
+test:
+    cargo test --workspace
+
+# A message's way with everything simulated.
+demo:
+    cargo run --release -- demo
+
+# Benchmarks of the parts.
+bench:
+    cargo bench -p veilgate-smpp -p veilgate-identity -p veilgate-store
+
+# The whole gateway under load, 4 binds, durable, receipts on (benches/README.md).
+load *ARGS:
+    benches/load {{ARGS}}
+
+# kill -9 under load, N times.
+kill N="10":
+    benches/kill {{N}}
+
+# Real third-party peers.
+peers:
+    tests/peers/install
+    tests/peers/run
+
+# 60 seconds of each fuzz target (needs cargo-fuzz).
+fuzz SECONDS="60":
+    for target in $(ls fuzz/fuzz_targets | sed 's/\.rs$//'); do (cd fuzz && cargo fuzz run --sanitizer none "$target" -- -max_total_time={{SECONDS}}); done
