@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use veilgate_admission::{Record, Revoked, Revoker};
+use veilgate_admission::{Record, Registered, Revoked, Revoker};
 use veilgate_flow::Turn;
 use veilgate_identity::{Vault, apply_changes, import};
 use veilgate_ledger::{Actor as Auditor, AuditEvent, ConfigPart};
@@ -73,7 +73,7 @@ impl App {
             self.hub.ledger.audit(auditor(actor), event);
         }
         let records: Vec<Record> = results.into_iter().filter_map(|(_, _, record)| record).collect();
-        if !self.store_records(records).await {
+        if !self.store(|turn, done| self.hub.flow.record_revocations(records, turn, done)).await {
             return Response::refused("revoked, but not durable: the journal fails");
         }
         let stopped = self.hub.flow.stopped(ids);
@@ -83,16 +83,22 @@ impl App {
         Response::Revoked { revoked, unknown, stopped }
     }
 
-    /// Makes records of the registry durable; false if the journal fails.
-    async fn store_records(&self, records: Vec<Record>) -> bool {
-        let mut turn = Turn::default();
+    /// Commits what `fill` puts into a turn; false if the journal fails.
+    async fn store(&self, fill: impl FnOnce(&mut Turn, Box<dyn FnOnce(bool) + Send>)) -> bool {
         let (done, durable) = tokio::sync::oneshot::channel();
-        let notify = Box::new(move |durable| {
-            let _ = done.send(durable);
-        });
-        self.hub.flow.record_revocations(records, &mut turn, notify);
+        let mut turn = Turn::default();
+        fill(
+            &mut turn,
+            Box::new(move |durable| {
+                let _ = done.send(durable);
+            }),
+        );
         self.hub.commit(turn);
         durable.await.unwrap_or(false)
+    }
+
+    async fn store_registrations(&self, registered: Vec<Arc<Registered>>) -> bool {
+        self.store(|turn, done| self.hub.flow.record_registrations(registered, turn, done)).await
     }
 
     async fn import_authorizations(
@@ -112,25 +118,27 @@ impl App {
         let Some(platform) = self.config().platforms.first().map(|platform| platform.id.clone()) else {
             return Response::refused("no platform is configured");
         };
-        let (mut put, mut refused, mut records) = (0, Vec::new(), Vec::new());
+        let (mut put, mut refused, mut registered) = (0, Vec::new(), Vec::new());
         for (number, line) in (1..).zip(reader.split(b'\n')) {
             let Ok(line) = line else { return Response::refused("the file cannot be read") };
             if line.trim_ascii().is_empty() {
                 continue;
             }
             match self.register(&line, &platform) {
-                Ok(record) => {
+                Ok(authorization) => {
                     put += 1;
-                    records.extend(record);
+                    registered.push(authorization);
                 }
                 Err(why) if refused.len() < MAX_REFUSED => refused.push((number, why)),
                 Err(_) => {}
             }
-            if records.len() >= IMPORT_TURN && !self.store_records(std::mem::take(&mut records)).await {
+            if registered.len() >= IMPORT_TURN
+                && !self.store_registrations(std::mem::take(&mut registered)).await
+            {
                 return Response::refused("the journal fails");
             }
         }
-        if !self.store_records(records).await {
+        if !self.store_registrations(registered).await {
             return Response::refused("the journal fails");
         }
         self.hub.ledger.audit(auditor(actor), AuditEvent::AuthorizationsRegistered { count: put });
@@ -140,13 +148,13 @@ impl App {
         Response::Imported { put, tenures: 0, refused }
     }
 
-    fn register(&self, line: &[u8], platform: &PlatformId) -> Result<Option<Record>, String> {
+    fn register(&self, line: &[u8], platform: &PlatformId) -> Result<Arc<Registered>, String> {
         let authorization = Authorization::from_json(line.trim_ascii()).map_err(|error| error.to_string())?;
         let directory = self.hub.flow.gate().directory.load();
         let profile = directory.platform(platform).ok_or("the platform is not configured")?;
         let registry = &self.hub.flow.gate().registry;
         let registration = registry.register(authorization, platform, profile, clock::wall());
-        registration.map(|registration| registration.record).map_err(|reason| reason.name().to_owned())
+        registration.map(|registration| registration.authorization).map_err(|reason| reason.name().to_owned())
     }
 
     fn read_feed(&self, bindings: &Path, tenures: &Path) -> Result<Vault, String> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use parking_lot::Mutex;
 use sm3::{Digest as _, Sm3};
 use veilgate_names::{
     AsOf, AuthorizationId, EncryptedDeviceId, EnterpriseId, PlatformId, Pseudonym, Reason, Service,
@@ -11,7 +12,7 @@ use veilgate_names::{
 };
 use veilgate_notary::{Authorization, Limits};
 
-use crate::record::Stored;
+use crate::record::{Record, Stored};
 use crate::terms::{Terms, TermsPool};
 
 const LIVE: u8 = 0;
@@ -32,6 +33,8 @@ pub struct Registered {
     proved: bool,
     short: bool,
     state: AtomicU8,
+    /// The record until it is known to be durable: whoever accepts something under it before stores it too.
+    pending: Mutex<Option<Box<Record>>>,
 }
 
 /// Nearly every authorization has one device; that case costs no second allocation.
@@ -183,7 +186,23 @@ impl Registered {
             proved: stored.proved,
             short: stored.short,
             state: AtomicU8::new(LIVE),
+            pending: Mutex::default(),
         }
+    }
+
+    /// The record to store with whatever is accepted under this authorization; `None` once it is durable.
+    #[must_use]
+    pub fn pending_record(&self) -> Option<Record> {
+        self.pending.lock().as_deref().cloned()
+    }
+
+    /// Its record is durable.
+    pub fn record_is_durable(&self) {
+        self.pending.lock().take();
+    }
+
+    pub(crate) fn keep_record(&self, record: Record) {
+        *self.pending.lock() = Some(Box::new(record));
     }
 
     pub(crate) fn is_short(&self) -> bool {

@@ -48,7 +48,8 @@ struct Shard {
 pub struct Registration {
     /// The authorization, now found by id and pseudonym.
     pub authorization: Arc<Registered>,
-    /// What to store before acknowledging; `None` if the same content was registered before.
+    /// What to store before acknowledging; `None` if the same content is durable already
+    /// ([`Registered::record_is_durable`]).
     pub record: Option<Record>,
 }
 
@@ -141,7 +142,8 @@ impl Registry {
         if let Some(held) = held {
             let enough = held.is_proved() || !matches!(profile.proof, ProofPolicy::Required(_));
             if enough && *held.digest() == content_digest(&authorization) {
-                return Ok(Registration { authorization: held, record: None });
+                let record = held.pending_record();
+                return Ok(Registration { authorization: held, record });
             }
         }
         let proved = prove(&authorization, profile)?;
@@ -168,7 +170,8 @@ impl Registry {
         if let Some(held) = held {
             let lapsed = held.is_short() && held.expires_at() <= now;
             if form.agrees(&held) && !lapsed {
-                return Ok(Registration { authorization: held, record: None });
+                let record = held.pending_record();
+                return Ok(Registration { authorization: held, record });
             }
         }
         if matches!(profile.proof, ProofPolicy::Required(_)) {
@@ -304,7 +307,9 @@ impl Registry {
 
     fn put(&self, stored: &Stored) -> Result<Registration, Reason> {
         let authorization = self.insert(stored, false)?;
-        Ok(Registration { authorization, record: Some(stored.encode()) })
+        let record = stored.encode();
+        authorization.keep_record(record.clone());
+        Ok(Registration { authorization, record: Some(record) })
     }
 
     /// Puts it into both indexes. The shard's lock is held over both, so that two replacements of one id cannot

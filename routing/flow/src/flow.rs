@@ -178,14 +178,14 @@ impl Flow {
         {
             return Err(Reason::QueueFull.into());
         }
-        let mut registration = None;
+        let mut found = None;
         let mut slot = None;
         let cleared = received
-            .admit(account, &self.gate, at, &mut registration)
+            .admit(account, &self.gate, at, &mut found)
             .and_then(|admitted| admitted.resolve(&self.gate, at))
             .and_then(|resolved| resolved.clear(&self.gate, &mut slot));
-        if let Some(record) = registration {
-            self.put_registration(&record, turn)?;
+        if let Some(authorization) = found {
+            self.put_pending(authorization, turn)?;
         }
         if let Some(record) = slot {
             self.put_slot(&record, turn)?;
@@ -458,6 +458,7 @@ impl Flow {
                     outcomes.cdrs.push(cdr);
                     deliveries.extend(replies);
                 }
+                Step::Registered(authorization) => authorization.record_is_durable(),
                 Step::Notify(notify) => notify(true),
             }
         }
@@ -486,6 +487,7 @@ impl Flow {
                 outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Later)));
             }
             Step::Reply { answer, .. } => outcomes.deliver_answers.push((answer, DeliverAnswer::Later)),
+            Step::Registered(_) => {}
             Step::Notify(notify) => notify(false),
         }
     }
@@ -536,6 +538,20 @@ impl Flow {
         let mut whole = true;
         for record in &records {
             whole &= self.put_registration(record, turn).is_ok();
+        }
+        turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
+    }
+
+    /// Makes registrations durable with the turn. `done` is told.
+    pub fn record_registrations(
+        &self,
+        registered: Vec<Arc<Registered>>,
+        turn: &mut Turn,
+        done: Box<dyn FnOnce(bool) + Send>,
+    ) {
+        let mut whole = true;
+        for authorization in registered {
+            whole &= self.put_pending(authorization, turn).is_ok();
         }
         turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
     }
@@ -618,6 +634,15 @@ impl Flow {
         let mut sealed = Vec::with_capacity(record.value.len() + 64);
         self.seals.seal(Class::Registry, None, &record.value, &mut sealed)?;
         turn.put(space, &record.key, &sealed);
+        Ok(())
+    }
+
+    /// Stores an authorization that is not known to be durable yet, with whatever is decided under it.
+    fn put_pending(&self, authorization: Arc<Registered>, turn: &mut Turn) -> Result<(), Reason> {
+        if let Some(record) = authorization.pending_record() {
+            self.put_registration(&record, turn)?;
+            turn.steps.push(Step::Registered(authorization));
+        }
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use veilgate_admission::{Account, Record, Registered, Registration, ShortForm, Tenant};
+use veilgate_admission::{Account, Registered, ShortForm, Tenant};
 use veilgate_identity::Contact;
 use veilgate_names::{AccountKind, Extension, Octets, PlatformId, Reason, Service, Timestamp};
 use veilgate_smpp::codec::{Address, OctetString, Status, Tag, Tlvs};
@@ -31,8 +31,7 @@ pub(crate) struct Received<'a> {
     body: Body,
 }
 
-/// A message that its authorization covers and its account may send. Its `record` registers an authorization that
-/// came along; it is to be stored even if the message is refused later.
+/// A message that its authorization covers and its account may send.
 pub(crate) struct Admitted<'a> {
     received: Received<'a>,
     authorization: Arc<Registered>,
@@ -122,24 +121,31 @@ impl<'a> Received<'a> {
         })
     }
 
-    /// Account, authorization, service number, rates. Puts the record of a new registration into `record`.
+    /// Account, authorization, service number. Puts the authorization into `found`, whatever follows: one that came
+    /// along is to be stored even if the message is refused.
     pub(crate) fn admit(
         self,
         account: &Account,
         gate: &Gate,
         at: Moment,
-        record: &mut Option<Record>,
+        found: &mut Option<Arc<Registered>>,
     ) -> Result<Admitted<'a>, Refusal> {
         if !account.is_active() {
             return Err(Reason::AccountSuspended.into());
         }
-        let authorization = authorization(&self.recipient, account.tenant(), gate, at.wall, record)?;
+        let authorization = authorization(&self.recipient, account.tenant(), gate, at.wall)?;
+        *found = Some(Arc::clone(&authorization));
         let enterprise = authorization.enterprise();
         let directory = gate.directory.load();
         if directory.is_suspended(enterprise) {
             return Err(Reason::AccountSuspended.into());
         }
-        let number = directory.number(self.source, enterprise)?.clone();
+        let fallback = account.config().default_service_number;
+        let source = match &fallback {
+            Some(number) if self.source.is_empty() => number.as_str(),
+            _ => self.source,
+        };
+        let number = directory.number(source, enterprise)?.clone();
         gate.registry.check(&authorization, Service::Sms, Some(number.number), at.wall)?;
         Ok(Admitted { received: self, authorization, number })
     }
@@ -190,7 +196,6 @@ fn authorization(
     tenant: &Tenant,
     gate: &Gate,
     now: Timestamp,
-    record: &mut Option<Record>,
 ) -> Result<Arc<Registered>, Reason> {
     match (tenant, recipient) {
         (Tenant::Enterprise(enterprise), Recipient::Pseudonym(alias)) => {
@@ -211,11 +216,9 @@ fn authorization(
         (Tenant::Platform(platform), Recipient::Whole(whole)) => {
             let directory = gate.directory.load();
             let profile = directory.platform(platform).ok_or(Reason::NotPermitted)?;
-            take(gate.registry.register((**whole).clone(), platform, profile, now)?, record)
+            gate.registry.register((**whole).clone(), platform, profile, now).map(|done| done.authorization)
         }
-        (Tenant::Platform(platform), Recipient::Short(short)) => {
-            register_short(short, platform, gate, now, record)
-        }
+        (Tenant::Platform(platform), Recipient::Short(short)) => register_short(short, platform, gate, now),
     }
 }
 
@@ -224,7 +227,6 @@ fn register_short(
     platform: &PlatformId,
     gate: &Gate,
     now: Timestamp,
-    record: &mut Option<Record>,
 ) -> Result<Arc<Registered>, Reason> {
     let form = ShortForm {
         authorization_id: &short.id,
@@ -235,12 +237,7 @@ fn register_short(
     };
     let directory = gate.directory.load();
     let profile = directory.platform(platform).ok_or(Reason::NotPermitted)?;
-    take(gate.registry.register_short(form, platform, profile, now)?, record)
-}
-
-fn take(registration: Registration, record: &mut Option<Record>) -> Result<Arc<Registered>, Reason> {
-    *record = registration.record;
-    Ok(registration.authorization)
+    gate.registry.register_short(form, platform, profile, now).map(|done| done.authorization)
 }
 
 fn source<'a>(address: &Address<'a>) -> Result<&'a str, Refusal> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use veilgate_admission::Registered;
 use veilgate_ledger::Cdr;
 use veilgate_names::{AccountId, FinalState, MessageId, Reason};
 use veilgate_store::{Batch, Space};
@@ -91,6 +92,8 @@ pub(crate) enum Step {
     Finish { message: MessageId, end: End, receipt: Option<Waiting<LinkId>> },
     /// A reply is on disk: the SMSC is answered, the deliveries wait for their accounts.
     Reply { answer: Waiting<LinkId>, deliveries: Vec<Arc<Delivery>>, cdr: Arc<Cdr> },
+    /// An authorization's record is durable.
+    Registered(Arc<Registered>),
     /// Somebody waits for the bare fact (revocations, imports).
     Notify(Box<dyn FnOnce(bool) + Send>),
 }

@@ -99,6 +99,9 @@ fn the_same_content_again_writes_nothing() {
     let registry = Registry::new(100);
     let p1 = platform("p1");
     let first = registry.register(signed("au-1", "pseudonym-1"), &p1, &strict(), NOW).unwrap();
+    let early = registry.register(signed("au-1", "pseudonym-1"), &p1, &strict(), NOW).unwrap();
+    assert_eq!(early.record, first.record, "until it is durable, everybody stores it");
+    first.authorization.record_is_durable();
     let again = registry.register(signed("au-1", "pseudonym-1"), &p1, &strict(), NOW).unwrap();
     assert!(again.record.is_none());
     assert!(Arc::ptr_eq(&first.authorization, &again.authorization));
@@ -306,6 +309,7 @@ fn the_short_form_registers_where_no_proof_is_asked_and_refers_otherwise() {
     assert!(first.record.is_some());
     assert_eq!(registry.check(&first.authorization, Service::Sms, None, NOW), Ok(()));
     assert_eq!(registry.check(&first.authorization, Service::Voice, None, NOW), Err(Reason::AuthScope));
+    first.authorization.record_is_durable();
     let again = registry.register_short(form, &p1, &open(), NOW.plus(Duration::from_secs(60))).unwrap();
     assert!(again.record.is_none() && Arc::ptr_eq(&first.authorization, &again.authorization));
     let renewed = registry.register_short(form, &p1, &open(), NOW.plus(Duration::from_secs(86_400))).unwrap();
@@ -315,7 +319,8 @@ fn the_short_form_registers_where_no_proof_is_asked_and_refers_otherwise() {
     let other = registry.register_short(instant, &p1, &open(), NOW).unwrap();
     assert_eq!(other.authorization.as_of(), AsOf::At(NOW));
 
-    registry.register(signed("au-1", "pseudonym-1"), &p1, &strict(), NOW).unwrap();
+    let full = registry.register(signed("au-1", "pseudonym-1"), &p1, &strict(), NOW).unwrap();
+    full.authorization.record_is_durable();
     assert!(registry.register_short(form, &p1, &strict(), NOW).unwrap().record.is_none());
     let device = EncryptedDeviceId::parse("edi1.k1.BBBB").unwrap();
     let other = ShortForm { device: &device, ..form };
