@@ -49,7 +49,11 @@ impl AuditFile {
         let mut audit = Self { path: path.to_path_buf(), file, chain, key };
         if torn > 0 {
             audit.file.set_len(length - torn)?;
-            audit.append(&[AuditLine { actor: Actor::System, event: AuditEvent::TailCut { octets: torn }, at: now }])?;
+            audit.append(&[AuditLine {
+                actor: Actor::System,
+                event: AuditEvent::TailCut { octets: torn },
+                at: now,
+            }])?;
         }
         Ok(audit)
     }

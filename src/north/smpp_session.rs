@@ -404,6 +404,8 @@ impl Connection {
                 let account = Arc::clone(ticket.account());
                 let metrics = self.shared.hub.telemetry.metrics.account(account.id());
                 metrics.binds.inc();
+                let window = account.config().window.get();
+                self.session.set_window_in(u16::try_from(window).unwrap_or(u16::MAX));
                 let receives = request.mode != BindMode::Transmitter;
                 let event = BindAccepted {
                     account: account.id().clone(),

@@ -196,7 +196,7 @@ impl Link {
                 let _ = tokio::time::timeout(LOOK_ROUND, writer.write_all(self.session.transmit())).await;
                 return self.link_end(reason, *stop.borrow());
             }
-            self.take(now);
+            self.take(clock::now());
             let timer = tokio::time::sleep_until(clock::timer(self.wake_at(now.mono)));
             let may_read = !self.session.is_stalled() && self.input.len() < READ_AHEAD;
             let has_output = self.session.backlog() > 0;

@@ -177,7 +177,9 @@ impl Registry {
         if matches!(profile.proof, ProofPolicy::Required(_)) {
             return Err(Reason::AuthInvalid);
         }
-        let authorization = form.to_authorization(now, now.plus(profile.short_form_lifetime))?;
+        // It holds from the day of consent on, so that no clock skew between two threads makes it "not yet valid".
+        let from = form.as_of.start().min(now);
+        let authorization = form.to_authorization(from, now.plus(profile.short_form_lifetime))?;
         let stored = Stored {
             authorization,
             platform: platform.clone(),

@@ -71,6 +71,11 @@ impl<S: Role> Session<S> {
         }
     }
 
+    /// From now on so many of the peer's requests may be open; at least one. What is open stays.
+    pub fn set_window_in(&mut self, window: u16) {
+        self.config.window_in = window.max(1);
+    }
+
     /// What waits to be written; the shell drains it.
     pub fn transmit(&mut self) -> &mut BytesMut {
         &mut self.out
