@@ -57,22 +57,25 @@ impl Scanner {
     /// Where the octets of `place` spell one of the numbers, each hit in words.
     pub(crate) fn scan(&self, place: &str, octets: &[u8]) -> Vec<String> {
         let mut hits = Vec::new();
-        self.look(octets, DEPTH, "", &mut hits);
+        self.look(octets, &mut Vec::new(), &mut hits);
         hits.sort();
         hits.dedup();
         hits.into_iter().map(|hit| format!("{place}: {hit}")).collect()
     }
 
-    fn look(&self, octets: &[u8], depth: usize, how: &str, hits: &mut Vec<String>) {
+    /// `within` names the wrappings around the octets, the outermost first.
+    fn look(&self, octets: &[u8], within: &mut Vec<&'static str>, hits: &mut Vec<String>) {
         let end = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + ZEROS_KEPT);
         let octets = octets.get(..end).unwrap_or(octets);
-        self.octets.find(octets, how, hits);
+        self.octets.find(octets, "", within, hits);
         for (name, reading) in readings::all(octets) {
-            self.digits.find(&reading, &format!("{name} {how}"), hits);
+            self.digits.find(&reading, name, within, hits);
         }
-        if depth > 0 {
+        if within.len() < DEPTH {
             for (name, content) in wrappings::all(octets) {
-                self.look(&content, depth - 1, &format!("in {name} {how}"), hits);
+                within.push(name);
+                self.look(&content, within, hits);
+                within.pop();
             }
         }
     }
@@ -84,9 +87,10 @@ impl Needles {
         Self { search: AhoCorasick::new(patterns).unwrap(), meanings }
     }
 
-    fn find(&self, octets: &[u8], how: &str, hits: &mut Vec<String>) {
+    fn find(&self, octets: &[u8], reading: &str, within: &[&str], hits: &mut Vec<String>) {
         for found in self.search.find_overlapping_iter(octets) {
-            hits.push(format!("{} {}", self.meanings[found.pattern().as_usize()], how.trim()));
+            let meaning = &self.meanings[found.pattern().as_usize()];
+            hits.push(format!("{meaning} {reading} {}", within.join(" ")));
         }
     }
 }
