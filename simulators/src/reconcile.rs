@@ -7,6 +7,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+/// The state of a receipt whose message may or may not have reached the SMSC.
+const UNKNOWN: &str = "UNKNOWN";
+
 /// What came of the messages of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Reconciliation {
@@ -16,8 +19,11 @@ pub struct Reconciliation {
     pub unknown: u64,
     /// Messages the SMSC accepted, each counted once.
     pub arrived: u64,
-    /// Acknowledged and never at the SMSC.
+    /// Acknowledged and never at the SMSC, and no receipt says that the outcome is unknown.
     pub lost: u64,
+    /// Acknowledged and never at the SMSC, with a receipt UNKNOWN: the submit was under way when the gateway ended,
+    /// so it must not be sent again.
+    pub unknown_outcomes: u64,
     /// More than once at the SMSC.
     pub duplicated: u64,
     /// At the SMSC though not acknowledged.
@@ -40,13 +46,15 @@ pub struct Reconciliation {
 struct Fate {
     acknowledged: bool,
     unknown: bool,
+    outcome_unknown: bool,
     arrivals: u32,
 }
 
 #[derive(Default, Clone, Copy)]
 struct Told {
-    acknowledged: bool,
+    number: Option<u64>,
     receipts: u32,
+    unknown: bool,
 }
 
 /// Reads an ack log of `load` and any number of logs of `sink` or `smsc`. A last line cut short is passed over.
@@ -67,11 +75,17 @@ pub fn reconcile(acks: &Path, arrivals: &[impl AsRef<Path>]) -> io::Result<Recon
             }
         }
     }
+    for told in told.values().filter(|told| told.unknown) {
+        // The receipt may stand before the acknowledgement, so the two are joined at the end.
+        if let Some(fate) = told.number.and_then(|number| fates.get_mut(&number)) {
+            fate.outcome_unknown = true;
+        }
+    }
     Ok(sum(&fates, &told))
 }
 
 impl Reconciliation {
-    /// Nothing lost, nothing twice?
+    /// Nothing lost, nothing twice? An unknown outcome that was told as such is neither.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.lost == 0 && self.duplicated == 0
@@ -84,14 +98,15 @@ fn read_ack(line: &str, fates: &mut HashMap<u64, Fate>, told: &mut HashMap<Strin
         (Some("A"), Some(number), Some(id)) if !id.is_empty() => {
             let Ok(number) = number.parse() else { return };
             fates.entry(number).or_default().acknowledged = true;
-            told.entry(id.to_owned()).or_default().acknowledged = true;
+            told.entry(id.to_owned()).or_default().number = Some(number);
         }
         (Some("U"), Some(number), _) => {
             let Ok(number) = number.parse() else { return };
             fates.entry(number).or_default().unknown = true;
         }
-        (Some("R"), Some(id), Some(_)) => {
+        (Some("R"), Some(id), Some(state)) => {
             let told = told.entry(id.to_owned()).or_default();
+            told.unknown |= state == UNKNOWN;
             told.receipts = told.receipts.saturating_add(1);
         }
         _ => {}
@@ -118,9 +133,13 @@ fn sum(fates: &HashMap<u64, Fate>, told: &HashMap<String, Told>) -> Reconciliati
         all.unknown += u64::from(fate.unknown);
         all.arrived += u64::from(fate.arrivals > 0);
         all.unacknowledged_arrived += u64::from(fate.arrivals > 0 && !fate.acknowledged);
-        if fate.acknowledged && fate.arrivals == 0 {
-            all.lost += 1;
-            all.first_lost.push(*number);
+        match (fate.acknowledged && fate.arrivals == 0, fate.outcome_unknown) {
+            (true, true) => all.unknown_outcomes += 1,
+            (true, false) => {
+                all.lost += 1;
+                all.first_lost.push(*number);
+            }
+            (false, _) => {}
         }
         if fate.arrivals > 1 {
             all.duplicated += 1;
@@ -128,10 +147,10 @@ fn sum(fates: &HashMap<u64, Fate>, told: &HashMap<String, Told>) -> Reconciliati
         }
     }
     for told in told.values() {
-        all.receipted += u64::from(told.acknowledged && told.receipts > 0);
-        all.receipts_missing += u64::from(told.acknowledged && told.receipts == 0);
+        all.receipted += u64::from(told.number.is_some() && told.receipts > 0);
+        all.receipts_missing += u64::from(told.number.is_some() && told.receipts == 0);
         all.receipts_duplicated += u64::from(told.receipts > 1);
-        all.receipts_unknown += u64::from(!told.acknowledged);
+        all.receipts_unknown += u64::from(told.number.is_none());
     }
     for list in [&mut all.first_lost, &mut all.first_duplicated] {
         list.sort_unstable();
@@ -154,7 +173,7 @@ mod tests {
         };
         let acks = write(
             "acks",
-            "A 1 a\nA 2 b\nU 3 \nA 4 c\nR a DELIVRD\nR b DELIVRD\nR b DELIVRD\nR x DELIVRD\nA 5",
+            "R e UNKNOWN\nA 1 a\nA 2 b\nU 3 \nA 4 c\nR a DELIVRD\nR b DELIVRD\nR b DELIVRD\nR x DELIVRD\nA 6 e\nA 5",
         );
         let sink = write(
             "sink",
@@ -166,13 +185,14 @@ mod tests {
         );
         let found = reconcile(&acks, &[sink, smsc]).unwrap();
         let expected = Reconciliation {
-            acknowledged: 3,
+            acknowledged: 4,
             unknown: 1,
             arrived: 3,
             lost: 1,
+            unknown_outcomes: 1,
             duplicated: 1,
             unacknowledged_arrived: 1,
-            receipted: 2,
+            receipted: 3,
             receipts_missing: 1,
             receipts_duplicated: 1,
             receipts_unknown: 1,
@@ -181,5 +201,15 @@ mod tests {
         };
         assert_eq!(found, expected);
         assert!(!found.is_clean());
+    }
+    #[test]
+    fn an_unknown_outcome_that_was_told_is_not_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let (acks, smsc) = (directory.path().join("acks"), directory.path().join("smsc"));
+        std::fs::write(&acks, "A 1 a\nR a UNKNOWN\nA 2 b\nR b UNKNOWN\n").unwrap();
+        std::fs::write(&smsc, "86199 f0 000000000002\n").unwrap();
+        let found = reconcile(&acks, &[smsc]).unwrap();
+        assert_eq!((found.lost, found.unknown_outcomes, found.arrived), (0, 1, 1));
+        assert!(found.is_clean());
     }
 }

@@ -15,7 +15,8 @@ pub(crate) struct Arguments {
     arrivals: Vec<PathBuf>,
 }
 
-/// Exit code 1: something acknowledged was lost, or something arrived twice.
+/// Exit code 1: something acknowledged was lost, or something arrived twice. An unknown outcome that a receipt told
+/// is only counted.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let found =
         reconcile::reconcile(&arguments.ack_log, &arguments.arrivals).map_err(|error| error.to_string())?;
