@@ -227,9 +227,9 @@ impl Hub {
         drop(links);
         if !orphans.is_empty() {
             // Their link died while the intent was written: others of the channel take them.
-            let mut outcomes = Outcomes::default();
-            self.flow.not_sent(&orphans, clock::now(), &mut outcomes);
-            self.dispatch(outcomes);
+            let mut turn = Turn::default();
+            self.flow.not_sent(&orphans, &mut turn);
+            self.commit(turn);
         }
     }
 

@@ -257,9 +257,9 @@ impl Link {
             return;
         }
         self.taken = self.taken.saturating_sub(mail.ready.len());
-        let mut outcomes = Outcomes::default();
+        let mut turn = Turn::default();
         let Self { session, open, metrics, config, hub, .. } = self;
-        hub.flow.send(self.mailbox.id, &mail.ready, at, &mut outcomes, |message| {
+        hub.flow.send(self.mailbox.id, &mail.ready, at, &mut turn, |message| {
             let sent = submit(session, config, message, at.mono);
             if sent {
                 open.insert(message.id.0);
@@ -267,7 +267,7 @@ impl Link {
             }
             sent
         });
-        self.hub.dispatch(outcomes);
+        self.hub.commit(turn);
     }
 
     fn answer(&mut self, sequence: u32, status: Status) {

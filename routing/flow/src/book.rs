@@ -14,7 +14,7 @@ use crate::correlate::{Correlate, Match, ReceiptFact};
 use crate::live::{Answered, Ended, Live, Moment, Phase};
 use crate::record::StateRecord;
 use crate::route::{Candidate, choose};
-use crate::turn::{DeliverAnswer, LinkId, LinkPlace, Outcomes, Turn, Waiting};
+use crate::turn::{DeliverAnswer, LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
 
 /// What the SMSC answered to a `submit_sm`.
@@ -230,11 +230,8 @@ impl Book {
     pub(crate) fn pop(&mut self, channel: u16, max: usize, at: Moment) -> Vec<MessageId> {
         let mut popped = Vec::new();
         let Some(entry) = self.channels.get_mut(usize::from(channel)) else { return popped };
-        while let Some(&(when, id)) = entry.delayed.first() {
-            if when > at.mono {
-                break;
-            }
-            entry.delayed.pop_first();
+        let later = entry.delayed.split_off(&(at.mono.plus(Duration::from_micros(1)), MessageId(0)));
+        for (_, id) in std::mem::replace(&mut entry.delayed, later).into_iter().rev() {
             entry.queue.push_front(id);
         }
         while popped.len() < max {
@@ -267,21 +264,25 @@ impl Book {
         true
     }
 
-    /// The submit did not happen after all: back to the front of the queue.
-    pub(crate) fn not_sent(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) {
+    /// The submit did not happen after all: the intent is taken back, and when that is durable the message returns
+    /// to the front of its queue. Before, nobody may take it: its state would be written in the wrong order.
+    pub(crate) fn not_sent(&mut self, id: MessageId, turn: &mut Turn) {
         let Some(live) = self.live.get_mut(&id) else { return };
-        if live.phase != Phase::Intended {
-            return;
+        if live.phase == Phase::Intended {
+            live.attempts = live.attempts.saturating_sub(1);
+            retract(live, Duration::ZERO, turn);
         }
-        live.phase = Phase::Queued;
-        live.attempts = live.attempts.saturating_sub(1);
-        self.enqueue(id, true, at, outcomes);
     }
 
-    /// The intent could not be written: again after a pause.
-    pub(crate) fn put_off(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) {
-        if self.live.get(&id).is_some_and(|live| live.phase == Phase::Intended) {
-            self.postpone(id, at, outcomes);
+    /// The intent is taken back: the message waits again, after a pause if it has to.
+    pub(crate) fn retracted(&mut self, id: MessageId, pause: Duration, at: Moment, outcomes: &mut Outcomes) {
+        if !self.live.get(&id).is_some_and(|live| matches!(live.phase, Phase::Retracting | Phase::Intended)) {
+            return;
+        }
+        if pause.is_zero() {
+            self.enqueue(id, true, at, outcomes);
+        } else {
+            self.postpone(id, pause, at, outcomes);
         }
     }
 
@@ -322,7 +323,8 @@ impl Book {
     ) -> Vec<Ended> {
         self.correlate.drop_link(link);
         let mut ended = Vec::new();
-        for &id in messages {
+        // Each is put before the others, so the oldest comes last.
+        for &id in messages.iter().rev() {
             if !self.live.get(&id).is_some_and(|live| live.phase == Phase::Sent(link)) {
                 continue;
             }
@@ -331,6 +333,7 @@ impl Book {
                 ended.extend(self.end(id, FinalState::Unknown, Some(Reason::OutcomeUnknown), 0, at));
             }
         }
+        ended.reverse();
         ended
     }
 
@@ -347,14 +350,16 @@ impl Book {
                 break;
             }
             self.deadlines.pop_first();
-            let Some(phase) = self.live.get(&id).map(|live| live.phase) else { continue };
-            let (state, reason) = match phase {
+            let Some(live) = self.live.get(&id) else { continue };
+            let planned = live.planned_end;
+            let (state, reason) = match live.phase {
                 Phase::Queued => (FinalState::Expired, Reason::Expired),
                 Phase::Lost => (FinalState::Unknown, Reason::OutcomeUnknown),
                 Phase::Answered => (FinalState::Unknown, Reason::ReportMissing),
-                Phase::Intended | Phase::Sent(_) | Phase::Ending => continue,
+                Phase::Intended | Phase::Sent(_) | Phase::Retracting | Phase::Ending => continue,
             };
-            ended.extend(self.end(id, state, Some(reason), 0, at));
+            let (state, reason, error) = planned.unwrap_or((state, Some(reason), 0));
+            ended.extend(self.end(id, state, reason, error, at));
         }
         for (index, channel) in self.channels.iter().enumerate() {
             if channel.delayed.first().is_some_and(|(when, _)| *when <= at.mono) {
@@ -390,7 +395,7 @@ impl Book {
         }
     }
 
-    /// The end could not be written: the message is as it was before, and is tried again by `tick`.
+    /// The end could not be written: the same end is tried again by `tick`.
     pub(crate) fn end_failed(&mut self, id: MessageId, at: Moment) {
         let retry = self.rules.store_retry;
         if let Some(live) = self.live.get_mut(&id) {
@@ -432,11 +437,14 @@ impl Book {
             }
             Answer::Throttled => {
                 outcomes.counts.throttled += 1;
-                self.postpone(id, at, outcomes);
+                // The link itself pauses; a pause of its own would let younger messages overtake this one. That
+                // the SMSC was busy is no attempt.
+                live.attempts = live.attempts.saturating_sub(1);
+                retract(live, Duration::ZERO, turn);
                 None
             }
             Answer::Failed if live.attempts < self.rules.max_attempts => {
-                self.postpone(id, at, outcomes);
+                retract(live, self.rules.pause(live.attempts), turn);
                 None
             }
             Answer::Failed => self.end(id, FinalState::Undeliverable, Some(Reason::SmscRejected), 0x08, at),
@@ -511,15 +519,13 @@ impl Book {
         }
     }
 
-    fn postpone(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) {
+    fn postpone(&mut self, id: MessageId, pause: Duration, at: Moment, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
         live.phase = Phase::Queued;
         let deadline = at.mono_at(live.expires_at);
         let index = live.channel;
-        let exponent = u32::from(live.attempts.saturating_sub(1)).min(8);
-        let delay = (self.rules.backoff_min * 2u32.pow(exponent)).min(self.rules.backoff_max);
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
-            channel.delayed.insert((at.mono.plus(delay), id));
+            channel.delayed.insert((at.mono.plus(pause), id));
             outcomes.channels.push(usize::from(index));
         }
         self.set_deadline(id, deadline);
@@ -535,7 +541,9 @@ impl Book {
         live.channel = index;
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             if front {
-                channel.queue.push_front(id);
+                // Ids grow with time: what comes back together keeps its order.
+                let place = channel.queue.iter().position(|other| *other > id).unwrap_or(channel.queue.len());
+                channel.queue.insert(place, id);
             } else {
                 channel.queue.push_back(id);
             }
@@ -552,8 +560,8 @@ impl Book {
         }
         for (index, _) in usable.iter().enumerate().filter(|(_, usable)| !**usable) {
             let Some(channel) = self.channels.get_mut(index) else { continue };
-            let mut moved: Vec<MessageId> = channel.queue.drain(..).collect();
-            moved.extend(std::mem::take(&mut channel.delayed).into_iter().map(|(_, id)| id));
+            let delayed = std::mem::take(&mut channel.delayed).into_iter().map(|(_, id)| id);
+            let moved: Vec<MessageId> = delayed.chain(channel.queue.drain(..)).collect();
             for id in moved {
                 self.requeue(id, outcomes);
             }
@@ -593,6 +601,13 @@ fn allowed_channels(channels: &[Channel], live: &Live) -> Vec<u16> {
     }
     let named = |channel: &Channel| live.allowed.contains(&channel.rules.id);
     (0..).zip(channels).filter(|(_, channel)| named(channel)).map(|(index, _)| index).collect()
+}
+
+/// Takes the intent to submit back.
+fn retract(live: &mut Live, pause: Duration, turn: &mut Turn) {
+    live.phase = Phase::Retracting;
+    turn.delete(Space::State, &live.id.0.to_be_bytes());
+    turn.steps.push(Step::Retracted { message: live.id, pause });
 }
 
 fn put_state(turn: &mut Turn, live: &Live, channel: &ChannelId) {

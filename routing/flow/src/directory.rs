@@ -46,6 +46,14 @@ pub struct FlowRules {
     pub max_text: usize,
 }
 
+impl FlowRules {
+    /// The pause before the next attempt, after so many.
+    pub(crate) fn pause(&self, attempts: u8) -> Duration {
+        let doublings = u32::from(attempts.saturating_sub(1)).min(16);
+        self.backoff_min.saturating_mul(1 << doublings).min(self.backoff_max)
+    }
+}
+
 impl Default for FlowRules {
     fn default() -> Self {
         const HOUR: Duration = Duration::from_secs(3600);

@@ -241,6 +241,7 @@ impl Flow {
             submitted_at: None,
             answered: None,
             deadline: at.mono,
+            planned_end: None,
         });
         self.admitted.fetch_add(1, Ordering::Relaxed);
         turn.steps.push(Step::Accept { live, answer: Some(from) });
@@ -329,9 +330,10 @@ impl Flow {
         link: LinkId,
         messages: &[MessageId],
         at: Moment,
-        outcomes: &mut Outcomes,
+        turn: &mut Turn,
         mut send: impl FnMut(&Outgoing<'_>) -> bool,
     ) {
+        let mut unsent = Vec::new();
         let mut book = self.book.lock();
         for &id in messages {
             let Some(live) = book.live(id) else { continue };
@@ -350,8 +352,11 @@ impl Flow {
                 live.phase = Phase::Sent(link);
                 live.submitted_at = Some(at.wall);
             } else {
-                book.not_sent(id, at, outcomes);
+                unsent.push(id);
             }
+        }
+        for id in unsent.into_iter().rev() {
+            book.not_sent(id, turn);
         }
     }
 
@@ -390,8 +395,8 @@ impl Flow {
     ) {
         let mut book = self.book.lock();
         book.link_count(place.channel, false, outcomes);
-        for &id in unsent {
-            book.not_sent(id, at, outcomes);
+        for &id in unsent.iter().rev() {
+            book.not_sent(id, turn);
         }
         let ended = book.link_lost(place.link, unanswered, at, outcomes);
         drop(book);
@@ -399,10 +404,10 @@ impl Flow {
     }
 
     /// Messages whose intent is durable, but whose link is gone: back to their queues.
-    pub fn not_sent(&self, messages: &[MessageId], at: Moment, outcomes: &mut Outcomes) {
+    pub fn not_sent(&self, messages: &[MessageId], turn: &mut Turn) {
         let mut book = self.book.lock();
-        for &id in messages {
-            book.not_sent(id, at, outcomes);
+        for &id in messages.iter().rev() {
+            book.not_sent(id, turn);
         }
     }
 
@@ -458,6 +463,7 @@ impl Flow {
                     outcomes.cdrs.push(cdr);
                     deliveries.extend(replies);
                 }
+                Step::Retracted { message, pause } => book.retracted(message, pause, at, outcomes),
                 Step::Registered(authorization) => authorization.record_is_durable(),
                 Step::Notify(notify) => notify(true),
             }
@@ -479,7 +485,7 @@ impl Flow {
                 outcomes.answers.extend(answer.map(|answer| (answer, Err(reason))));
             }
             Step::Send { link, message } => {
-                self.book.lock().put_off(message, at, outcomes);
+                self.book.lock().retracted(message, self.rules.store_retry, at, outcomes);
                 outcomes.ready.push((link, message));
             }
             Step::Finish { message, receipt, .. } => {
@@ -487,6 +493,10 @@ impl Flow {
                 outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Later)));
             }
             Step::Reply { answer, .. } => outcomes.deliver_answers.push((answer, DeliverAnswer::Later)),
+            Step::Retracted { message, pause } => {
+                let pause = pause.max(self.rules.store_retry);
+                self.book.lock().retracted(message, pause, at, outcomes);
+            }
             Step::Registered(_) => {}
             Step::Notify(notify) => notify(false),
         }

@@ -50,8 +50,8 @@ impl Moment {
 /// ```text
 /// Queued -> Intended -> Sent -> Answered -> Ending -> (gone)
 ///   ^          |         |  \                 ^
-///   |          |         |   `-> Lost --------|   no answer: outcome unknown
-///   `----------+---------'--------------------'   not sent / throttled / retry / refused, expired
+///   |          v         v   `-> Lost --------|   no answer: outcome unknown
+///   `------- Retracting <'    refused, expired '   not sent / throttled / failed for now
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -61,6 +61,8 @@ pub(crate) enum Phase {
     Intended,
     /// On the wire of this link, unanswered.
     Sent(LinkId),
+    /// Not sent, or throttled: the intent is being taken back.
+    Retracting,
     /// Unanswered too long, or its link died: nobody knows whether the SMSC has it.
     Lost,
     /// The SMSC has it; the receipt is awaited.
@@ -92,6 +94,8 @@ pub(crate) struct Live {
     pub(crate) submitted_at: Option<Timestamp>,
     pub(crate) answered: Option<Answered>,
     pub(crate) deadline: Monotonic,
+    /// How it ends: kept so that an end that could not be written is tried again as it was.
+    pub(crate) planned_end: Option<(FinalState, Option<Reason>, u16)>,
 }
 
 /// What the CDR says of the content once the text is gone.
@@ -166,6 +170,7 @@ impl Live {
         done_at: Timestamp,
     ) -> Ended {
         self.phase = Phase::Ending;
+        self.planned_end = Some((state, reason, error));
         Ended {
             id: self.id,
             account: self.account.clone(),

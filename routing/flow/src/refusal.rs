@@ -1,6 +1,6 @@
 //! Why a submit is refused, and the SMPP answer to it. The only place where reasons become statuses.
 
-use veilgate_names::{AccountKind, Reason};
+use veilgate_names::{AccountKind, Code, Reason};
 use veilgate_smpp::codec::Status;
 
 /// A refused submit: the reason inside and, where the standard has a status of its own for it, that status.
@@ -27,7 +27,12 @@ impl Refusal {
     /// The `command_status` for an account of this kind.
     #[must_use]
     pub fn status(self, kind: AccountKind) -> Status {
-        self.status.unwrap_or(Status(self.reason.code(kind).smpp_status))
+        let code = self.reason.code(kind);
+        self.status.unwrap_or(match code {
+            // What is malformed and no field of its own came in a TLV.
+            Code::MALFORMED => Status::RINVOPTPARAMVAL,
+            code => Status(code.smpp_status),
+        })
     }
 
     /// The four-digit code for TLV 0x1508.
@@ -52,6 +57,7 @@ mod tests {
         let field = Refusal::field(Status::RINVEXPIRY);
         assert_eq!(field.status(AccountKind::Notary), Status::RINVEXPIRY);
         assert_eq!(field.code(AccountKind::Notary), 1001);
+        assert_eq!(Refusal::from(Reason::Schema).status(AccountKind::Notary), Status::RINVOPTPARAMVAL);
         let ported = Refusal::from(Reason::PortedOut);
         assert_eq!(ported.status(AccountKind::Notary), Status(0x409));
         assert_eq!(ported.status(AccountKind::Enterprise), Status(0x406));

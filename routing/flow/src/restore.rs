@@ -186,6 +186,7 @@ impl Flow {
             submitted_at: None,
             answered: None,
             deadline: at.mono,
+            planned_end: None,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A turn: what one batch of events changes on disk, and what may happen once that is durable.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use veilgate_admission::Registered;
 use veilgate_ledger::Cdr;
@@ -92,6 +93,8 @@ pub(crate) enum Step {
     Finish { message: MessageId, end: End, receipt: Option<Waiting<LinkId>> },
     /// A reply is on disk: the SMSC is answered, the deliveries wait for their accounts.
     Reply { answer: Waiting<LinkId>, deliveries: Vec<Arc<Delivery>>, cdr: Arc<Cdr> },
+    /// An intent to submit is taken back: the message waits again, after the pause.
+    Retracted { message: MessageId, pause: Duration },
     /// An authorization's record is durable.
     Registered(Arc<Registered>),
     /// Somebody waits for the bare fact (revocations, imports).
