@@ -1,5 +1,6 @@
 //! Builds everything from the configuration, in order; takes over a changed one; drains and stops.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,7 +16,7 @@ use veilgate_flow::{Flow, Gate, Outcomes, Restored, Turn, pending_cdrs, reserve_
 use veilgate_identity::{Identity, Slots, Vault};
 use veilgate_ledger::{Actor, AuditEvent, CarrierName, NodeName};
 use veilgate_names::Monotonic;
-use veilgate_store::{Budget, LogStore, MemoryStore, SledStore, Store};
+use veilgate_store::{Budget, LogStore, MemoryStore, Recovery, SledStore, Store, StoreError};
 
 use crate::admin::{OpsSocket, Probe, Readiness, serve_http};
 use crate::clock;
@@ -30,9 +31,9 @@ use crate::settings;
 use crate::south::channels::Channels;
 use crate::telemetry::Telemetry;
 use crate::telemetry::events::{
-    DrainProgress, JournalOpened, Listening, Reloaded, Started, Stopped, Stopping,
+    DrainProgress, JournalOpened, Listening, Reloaded, Started, Stopped, Stopping, StorageFailed,
 };
-use crate::telemetry::words::{Listener, StopCause};
+use crate::telemetry::words::{Listener, StopCause, StorageUse};
 
 /// Authorizations and slots held at most.
 const REGISTRY_CAPACITY: usize = 20_000_000;
@@ -76,7 +77,7 @@ pub enum StartError {
         /// Its folder.
         path: PathBuf,
         /// Why.
-        error: veilgate_store::StoreError,
+        error: StoreError,
     },
     /// The subscriber history.
     #[error("{}: {error}", path.display())]
@@ -108,6 +109,9 @@ pub enum ReloadError {
     /// Keys for a new enterprise cannot be made.
     #[error("{0}")]
     Key(#[from] keys::KeyFileError),
+    /// The file cannot be read.
+    #[error("the configuration cannot be read: {0}")]
+    File(std::io::Error),
     /// These keys need a restart.
     #[error("a restart is needed for: {}", .0.join(", "))]
     Restart(Vec<String>),
@@ -182,7 +186,7 @@ impl App {
         std::fs::create_dir_all(&config.data_dir).map_err(file(&config.data_dir))?;
         let listeners = open_listeners(&config).await?;
         let keys = KeyStore::open(&config)?;
-        let (store, torn_octets) = open_store(&config)?;
+        let (store, opened) = open_store(&config)?;
         let (flow, accounts, identity) = build_flow(path, &config, &keys, &*store)?;
         let ledger = LedgerSender::new();
         let hub = Arc::new(Hub::new(
@@ -196,7 +200,8 @@ impl App {
         JournalOpened {
             records: store.usage().live_records,
             live_messages: wide(restored.queued + restored.answered + restored.unknown),
-            torn_octets,
+            torn_octets: opened.torn_octets,
+            damaged: opened.damages.max(wide(restored.damaged)),
             took_ms: clock::mono().since(began),
         }
         .emit(&telemetry);
@@ -259,7 +264,7 @@ impl App {
     /// [`ReloadError`]; nothing is changed then.
     pub async fn reload(&self) -> Result<Changes, ReloadError> {
         let mut channels = self.channels.lock().await;
-        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let text = std::fs::read_to_string(&self.path).map_err(ReloadError::File)?;
         let fresh = Config::load(&self.path, &text)?;
         let changes = Config::reloadable_changes(&self.config(), &fresh).map_err(ReloadError::Restart)?;
         let (accounts, directory) = (settings::accounts(&fresh)?, settings::directory(&fresh)?);
@@ -294,9 +299,13 @@ impl App {
         self.stop_requested.notify_one();
     }
 
-    /// Resolves when [`Self::request_stop`] was called.
-    pub async fn stop_requested(&self) {
-        self.stop_requested.notified().await;
+    /// Resolves when [`Self::request_stop`] was called, or when the journal failed for good: after a failed sync
+    /// nobody knows what is durable, and only opening it again tells.
+    pub async fn stop_requested(&self) -> StopCause {
+        tokio::select! {
+            () = self.stop_requested.notified() => StopCause::Command,
+            () = self.hub.journal_failed.notified() => StopCause::Failure,
+        }
     }
 
     /// Puts a configuration with other channels in force.
@@ -421,6 +430,9 @@ impl Probe for App {
         metrics.north.half_open.set(gauge(half_open));
         metrics.authorizations.set(gauge(self.hub.flow.gate().registry.len()));
         metrics.journal.size.set(i64::try_from(self.store.usage().octets).unwrap_or(i64::MAX));
+        for channel in self.hub.flow.channel_states() {
+            metrics.channel(&channel.id).queued.set(gauge(channel.queued));
+        }
         for account in self.accounts.all() {
             let pending = self.hub.flow.outbox(account.id()).lock().pending();
             metrics.account(account.id()).deliveries_pending.set(gauge(pending));
@@ -472,17 +484,21 @@ async fn open_listeners(config: &Config) -> Result<Listeners, StartError> {
     Ok(Listeners { plain, tls, ops, socket })
 }
 
-fn open_store(config: &Config) -> Result<(Arc<dyn Store>, u64), StartError> {
+fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Recovery), StartError> {
     let path = config.data_dir.join("journal");
     let failed = |error| StartError::Store { path: path.clone(), error };
     Ok(match config.journal.engine {
         JournalEngine::Log => {
             let store = LogStore::open(&path, settings::log_store(config)).map_err(failed)?;
-            let torn = store.recovery().torn_octets;
-            (Arc::new(store), torn)
+            let recovery = store.recovery().clone();
+            (Arc::new(store), recovery)
         }
-        JournalEngine::Sled => (Arc::new(SledStore::open(&path, SLED_CACHE).map_err(failed)?), 0),
-        JournalEngine::Memory => (Arc::new(MemoryStore::new(config.journal.capacity_bytes.get())), 0),
+        JournalEngine::Sled => {
+            (Arc::new(SledStore::open(&path, SLED_CACHE).map_err(failed)?), Recovery::default())
+        }
+        JournalEngine::Memory => {
+            (Arc::new(MemoryStore::new(config.journal.capacity_bytes.get())), Recovery::default())
+        }
     })
 }
 
@@ -552,7 +568,9 @@ fn start_threads(
         move |error| StartError::File { path, error }
     };
     let to_hub = Arc::clone(hub);
-    let committer = Committer::start(Arc::clone(store), move |done| to_hub.committed(done));
+    let committer = Committer::start(Arc::clone(store), many(config.journal.group_max), move |done| {
+        to_hub.committed(done)
+    });
     let (committer, commit_thread) = committer.map_err(file(&config.data_dir))?;
     hub.attach(committer);
     let audit_path = config.audit_file();
@@ -560,7 +578,7 @@ fn start_threads(
         AuditFile::open(&audit_path, keys::audit_key(config)?, clock::wall()).map_err(file(&audit_path))?;
     let cdr_dir = config.cdr_dir();
     let carrier = CarrierName::parse(config.ledger.carrier.as_str())
-        .map_err(|_| file(&cdr_dir)(std::io::ErrorKind::InvalidInput.into()))?;
+        .map_err(|_| file(&cdr_dir)(ErrorKind::InvalidInput.into()))?;
     let ledger_config = LedgerConfig {
         cdr_dir: cdr_dir.clone(),
         carrier,
@@ -611,7 +629,18 @@ fn start_maintenance(store: &Arc<dyn Store>, hub: &Arc<Hub>) -> std::io::Result<
             if hub.is_closed() {
                 return;
             }
-            let more = store.maintain(Budget::default()).is_ok_and(|done| done.more);
+            let more = match store.maintain(Budget::default()) {
+                Ok(done) => done.more,
+                Err(error) => {
+                    let error = if matches!(error, StoreError::Full) {
+                        ErrorKind::StorageFull
+                    } else {
+                        ErrorKind::Other
+                    };
+                    StorageFailed { storage: StorageUse::Journal, error }.emit(&hub.telemetry);
+                    false
+                }
+            };
             drop((store, hub));
             std::thread::park_timeout(if more { Duration::from_millis(10) } else { MAINTAIN });
         }

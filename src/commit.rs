@@ -44,19 +44,20 @@ struct State {
 }
 
 impl Committer {
-    /// Starts the thread. `then` is called on it after each commit.
+    /// Starts the thread. A commit has `max_records` records, or one turn. `then` is called on it after each.
     ///
     /// # Errors
     /// When the thread can't be started.
     pub fn start(
         store: Arc<dyn Store>,
+        max_records: usize,
         mut then: impl FnMut(Committed) + Send + 'static,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let queue = Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() });
         let committer = Self { queue: Arc::clone(&queue) };
         let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
             while let Some(turns) = queue.next() {
-                for group in groups(turns) {
+                for group in groups(turns, max_records) {
                     then(commit(&*store, group));
                 }
             }
@@ -104,17 +105,18 @@ impl Queue {
 }
 
 /// Cuts what waits into commits that the store takes.
-fn groups(turns: Vec<Turn>) -> Vec<Vec<Turn>> {
+fn groups(turns: Vec<Turn>, max_records: usize) -> Vec<Vec<Turn>> {
     let mut groups = Vec::new();
     let mut group = Vec::new();
-    let mut octets = 0;
+    let (mut octets, mut records) = (0, 0);
     for turn in turns {
-        let more = turn.batch().octets();
-        if octets + more > MAX_COMMIT && !group.is_empty() {
+        let (more, count) = (turn.batch().octets(), turn.batch().len());
+        if (octets + more > MAX_COMMIT || records + count > max_records) && !group.is_empty() {
             groups.push(std::mem::take(&mut group));
-            octets = 0;
+            (octets, records) = (0, 0);
         }
         octets += more;
+        records += count;
         group.push(turn);
     }
     groups.push(group);

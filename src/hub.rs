@@ -1,6 +1,7 @@
 //! Where sessions, links, the committer and the ledger meet: each has a mailbox, and what follows a commit is
 //! put into the mailboxes it concerns. Mailboxes are bounded by the windows of their owners.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -9,6 +10,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use veilgate_flow::{Counts, DeliverAnswer, Flow, LinkId, Outcomes, SessionId, Turn};
 use veilgate_names::{AccountId, FinalState, MessageId, Reason};
+use veilgate_store::StoreError;
 
 use crate::clock;
 use crate::commit::{Committed, Committer};
@@ -37,6 +39,8 @@ pub struct Hub {
     next: AtomicU32,
     store_failed: AtomicBool,
     closed: AtomicBool,
+    /// Rings when the journal takes no commits any more.
+    pub journal_failed: Notify,
 }
 
 /// The mailbox of one north session.
@@ -84,6 +88,7 @@ impl Hub {
             next: AtomicU32::new(1),
             store_failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            journal_failed: Notify::new(),
         }
     }
 
@@ -132,9 +137,17 @@ impl Hub {
         let at = clock::now();
         let took = at.mono.since(began);
         self.store_failed.store(result.is_err(), Ordering::Relaxed);
-        if result.is_err() {
-            StorageFailed { storage: StorageUse::Journal, error: std::io::ErrorKind::Other }
-                .emit(&self.telemetry);
+        if let Err(error) = &result {
+            let kind = match error {
+                StoreError::Full => ErrorKind::StorageFull,
+                StoreError::ReadOnly => ErrorKind::ReadOnlyFilesystem,
+                StoreError::Io(kind) => *kind,
+                _ => ErrorKind::Other,
+            };
+            StorageFailed { storage: StorageUse::Journal, error: kind }.emit(&self.telemetry);
+            if matches!(error, StoreError::ReadOnly) {
+                self.journal_failed.notify_one();
+            }
         } else if records > 0 {
             let journal = &self.telemetry.metrics.journal;
             journal.commits.inc();
@@ -180,6 +193,10 @@ impl Hub {
             for session in accounts.iter().filter_map(|account| receivers.get(account)).flatten() {
                 session.wake.notify_one();
             }
+        }
+        for cdr in &cdrs {
+            let life = cdr.done_at.since(cdr.accepted_at);
+            self.telemetry.metrics.flow.life_seconds.observe(life.as_secs_f64());
         }
         self.ledger.cdrs(cdrs);
     }

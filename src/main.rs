@@ -182,7 +182,7 @@ fn run(path: &Path) -> Result<(), String> {
         let app = App::start(path, config, Arc::clone(&telemetry)).await.map_err(text)?;
         let cause = wait(&app).await.map_err(text)?;
         app.stop(cause).await;
-        Ok(())
+        if cause == StopCause::Failure { Err("the journal failed; see the log".to_owned()) } else { Ok(()) }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     telemetry.close();
@@ -198,7 +198,7 @@ async fn wait(app: &Arc<App>) -> std::io::Result<StopCause> {
         tokio::select! {
             _ = terminate.recv() => return Ok(StopCause::Signal),
             _ = interrupt.recv() => return Ok(StopCause::Signal),
-            () = app.stop_requested() => return Ok(StopCause::Command),
+            cause = app.stop_requested() => return Ok(cause),
             _ = hang_up.recv() => {
                 app.reload_command().await;
             }

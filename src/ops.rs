@@ -17,8 +17,10 @@ use crate::app::{App, ReloadError, vault_file};
 use crate::clock;
 use crate::keys::replace_file;
 use crate::telemetry::KeyName;
-use crate::telemetry::events::{Imported, ReloadNeedsRestart, ReloadRefused, Revoked as RevokedEvent};
-use crate::telemetry::words::ImportKind;
+use crate::telemetry::events::{
+    ImportRefused, Imported, ReloadNeedsRestart, ReloadRefused, Revoked as RevokedEvent,
+};
+use crate::telemetry::words::{ImportKind, ImportRefusal};
 
 /// Refused lines told one by one.
 const MAX_REFUSED: usize = 1000;
@@ -179,6 +181,9 @@ impl App {
             Ok(vault) => vault,
             Err(error) => {
                 self.hub.ledger.audit(Auditor::System, AuditEvent::FeedRefused);
+                let kind = ImportKind::Identity;
+                ImportRefused { kind, reason: ImportRefusal::Format, import_line: None }
+                    .emit(&self.hub.telemetry);
                 return Response::refused(&error);
             }
         };
@@ -271,6 +276,9 @@ impl App {
                     ReloadError::Setting(wrong) => {
                         ReloadRefused { key: KeyName::new(&wrong.key), config_line: 0 }
                             .emit(&self.hub.telemetry);
+                    }
+                    ReloadError::File(_) => {
+                        ReloadRefused { key: KeyName::new("file"), config_line: 0 }.emit(&self.hub.telemetry);
                     }
                     ReloadError::Key(_) => {
                         ReloadRefused { key: KeyName::new("enterprises"), config_line: 0 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, watch};
 use veilgate_admission::{Account, Accounts, BindRefusal, BindTicket, CertificateFingerprint};
@@ -20,7 +20,9 @@ use veilgate_smpp::side::North;
 
 use crate::clock;
 use crate::hub::{Hub, SessionBox};
-use crate::telemetry::events::{BindAccepted, BindRefused, NorthClosed};
+use crate::telemetry::events::{
+    BindAccepted, BindRefused, DeliveriesFull, NorthClosed, QueueFull, RateRefused,
+};
 use crate::telemetry::metrics::AccountMetrics;
 use crate::telemetry::words::{BindKind, BindRefusal as RefusalWord, NorthClose};
 
@@ -71,7 +73,7 @@ where
         bound: None,
         mailbox: Arc::clone(&mailbox),
         unwritten_since: None,
-        data: FxHashSet::default(),
+        open: FxHashMap::default(),
         peer,
         began,
         shared: Arc::clone(&shared),
@@ -87,8 +89,8 @@ struct Connection {
     bound: Option<Bound>,
     mailbox: Arc<SessionBox>,
     unwritten_since: Option<Monotonic>,
-    /// Open `data_sm`s, which are answered in their own kind.
-    data: FxHashSet<u32>,
+    /// Open submits by sequence number: since when, and whether it is a `data_sm`, answered in its own kind.
+    open: FxHashMap<u32, (Monotonic, bool)>,
     peer: Peer,
     began: Monotonic,
     shared: Arc<Shared>,
@@ -147,6 +149,10 @@ impl Connection {
                     return reason;
                 }
             }
+            // Not only when the timer fires: mail may ring more often than that.
+            if self.is_write_stalled() {
+                return NorthClose::WriteStall;
+            }
             let timer = tokio::time::sleep_until(clock::timer(self.wake_at(now.mono)));
             let may_read = !self.session.is_stalled() && self.input.len() < READ_AHEAD;
             let has_output = self.session.backlog() > 0;
@@ -161,7 +167,7 @@ impl Connection {
                     Ok(0) | Err(_) => return NorthClose::Peer,
                     Ok(count) => self.read(count),
                 },
-                () = timer => if self.is_write_stalled() { return NorthClose::WriteStall },
+                () = timer => {}
                 _ = draining.changed() => {}
             }
         }
@@ -230,12 +236,38 @@ impl Connection {
     fn refuse(&mut self, sequence: u32, refusal: Refusal, kind: AccountKind) {
         if let Some(bound) = &self.bound {
             bound.metrics.refused(refusal.reason);
+            self.report(bound, refusal.reason);
         }
         self.respond(sequence, refusal.status(kind), None, Some(refusal.code(kind)));
     }
 
+    /// Tells carrier staff of refusals that are about the gateway or the account, not about one message.
+    fn report(&self, bound: &Bound, reason: Reason) {
+        let hub = &self.shared.hub;
+        let account = bound.ticket.account().id().clone();
+        match reason {
+            Reason::Tps => RateRefused { account }.emit(&hub.telemetry),
+            Reason::QueueFull => {
+                let pending = hub.flow.outbox(&account);
+                let pending = pending.lock();
+                if pending.is_full() {
+                    let pending = u64::try_from(pending.pending()).unwrap_or(u64::MAX);
+                    DeliveriesFull { account, pending }.emit(&hub.telemetry);
+                } else {
+                    drop(pending);
+                    let live_messages = u64::try_from(hub.flow.admitted()).unwrap_or(u64::MAX);
+                    QueueFull { live_messages }.emit(&hub.telemetry);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn respond(&mut self, sequence: u32, status: Status, id: Option<MessageId>, code: Option<u16>) {
-        if !self.data.is_empty() && self.data.remove(&sequence) {
+        let (since, is_data) = self.open.remove(&sequence).unwrap_or((self.began, false));
+        let took = clock::mono().since(since);
+        self.shared.hub.telemetry.metrics.north.response_seconds.observe(took.as_secs_f64());
+        if is_data {
             self.session.data_response(sequence, status, id, code);
         } else {
             self.session.submit_response(sequence, status, id, code);
@@ -309,6 +341,7 @@ impl Connection {
                 }));
             }
             Event::Submit { sequence, pdu } => {
+                self.open.insert(sequence, (at.mono, false));
                 let done = match self.admit(at) {
                     Ok(account) => {
                         self.shared.hub.flow.submit(&account, self.waiting(sequence), &pdu, at, turn)
@@ -318,7 +351,7 @@ impl Connection {
                 self.refused(sequence, done);
             }
             Event::Data { sequence, pdu } => {
-                self.data.insert(sequence);
+                self.open.insert(sequence, (at.mono, true));
                 let done = match self.admit(at) {
                     Ok(account) => {
                         self.shared.hub.flow.data(&account, self.waiting(sequence), &pdu, at, turn)

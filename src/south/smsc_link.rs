@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -147,7 +148,7 @@ struct Link {
     /// Messages taken whose intent is not durable yet.
     taken: usize,
     /// On the wire, unanswered.
-    open: HashSet<u64, rustc_hash::FxBuildHasher>,
+    open: FxHashMap<u64, Monotonic>,
     /// Open `data_sm`s, which are answered in their own kind.
     data: HashSet<u32, rustc_hash::FxBuildHasher>,
     unwritten_since: Option<Monotonic>,
@@ -166,7 +167,7 @@ impl Link {
             input: BytesMut::with_capacity(READ_AHEAD),
             events: Vec::new(),
             taken: 0,
-            open: HashSet::default(),
+            open: FxHashMap::default(),
             data: HashSet::default(),
             unwritten_since: None,
             rate_pause: None,
@@ -262,8 +263,9 @@ impl Link {
         hub.flow.send(self.mailbox.id, &mail.ready, at, &mut turn, |message| {
             let sent = submit(session, config, message, at.mono);
             if sent {
-                open.insert(message.id.0);
+                open.insert(message.id.0, at.mono);
                 metrics.submits.inc();
+                metrics.unanswered.inc();
             }
             sent
         });
@@ -371,7 +373,9 @@ impl Link {
                 self.response(token, status, message_id, congestion, at.mono);
             }
             Event::Timeout { token } => {
-                self.open.remove(&token);
+                if self.open.remove(&token).is_some() {
+                    self.metrics.unanswered.dec();
+                }
                 self.metrics.responses.of(SubmitClass::Unknown).inc();
                 self.events.push(LinkEvent::TimedOut { message: MessageId(token) });
             }
@@ -430,7 +434,10 @@ impl Link {
         congestion: Option<u8>,
         now: Monotonic,
     ) {
-        self.open.remove(&token);
+        if let Some(sent) = self.open.remove(&token) {
+            self.metrics.unanswered.dec();
+            self.metrics.response_seconds.observe(now.since(sent).as_secs_f64());
+        }
         if let Some(state) = congestion {
             self.pace.congestion(state);
         }
@@ -541,6 +548,7 @@ impl Link {
         self.session.disconnect();
         let unanswered: Vec<MessageId> = self.session.outstanding().map(MessageId).collect();
         let unsent = self.hub.close_link(&self.mailbox);
+        self.metrics.unanswered.dec_by(i64::try_from(self.open.len()).unwrap_or(0));
         if self.up {
             self.metrics.binds.dec();
             let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());

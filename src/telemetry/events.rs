@@ -98,16 +98,6 @@ events! {
         address: Option<SocketAddr>,
     };
 
-    /// A listener could not be opened.
-    ListenFailed ERROR "cannot listen" {
-        /// Which one.
-        listener: Listener,
-        /// Where; none for the ops socket.
-        address: Option<SocketAddr>,
-        /// What the system said.
-        error: io::ErrorKind,
-    };
-
     /// The gateway begins to stop: no new connections, binds or submits.
     Stopping INFO "stopping" {
         /// Why.
@@ -276,6 +266,8 @@ events! {
         live_messages: u64,
         /// Octets of an unfinished commit at its end, dropped; none of it was acknowledged.
         torn_octets: u64,
+        /// Records that are damaged: what they held is not served, the rest is.
+        damaged: u64,
         /// How long it took.
         took_ms: Duration,
     };
@@ -301,16 +293,6 @@ events! {
         /// How many are live.
         live_messages: u64,
     };
-
-    /// A submit's outcome will not be known: the link ended before the response.
-    OutcomeUnknown DEBUG "outcome unknown" {
-        /// Which message.
-        message_id: MessageId,
-        /// Through which channel.
-        channel: ChannelId,
-        /// Whether it is sent again.
-        retried: bool,
-    } counts |_event, metrics| metrics.flow.outcomes_unknown.inc();
 
     /// A receipt that could not simply be taken over.
     ReceiptOdd DEBUG "odd receipt" {

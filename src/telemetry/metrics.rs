@@ -101,8 +101,8 @@ pub struct FlowMetrics {
     pub replies_attributed: Counter,
     /// Replies that went nowhere.
     pub replies_unattributed: Counters<UnattributedKind>,
-    /// From acceptance to the SMSC's response, seconds.
-    pub way_seconds: Histogram,
+    /// From acceptance to the final state, seconds.
+    pub life_seconds: Histogram,
 }
 
 /// The journal.
@@ -231,7 +231,7 @@ impl FlowMetrics {
             receipts_odd: words(into, "receipts_odd", "Receipts that could not simply be taken over", "kind"),
             replies_attributed: counter(into, "replies_attributed", "Replies handed to an account"),
             replies_unattributed: words(into, "replies_unattributed", "Replies that went nowhere", "kind"),
-            way_seconds: seconds(into, "message_way", "From acceptance to the SMSC's response", 0.001),
+            life_seconds: seconds(into, "message_life", "From acceptance to the final state", 0.001),
         }
     }
 }

@@ -7,10 +7,8 @@ use serde_json::Value;
 use veilgate_config::{LogFormat, LogLevel};
 use veilgate_names::{AccountId, ChannelId, FinalState, MessageId, Reason, Timestamp};
 
-use super::events::{
-    BindAccepted, BindRefused, ChannelDown, OutcomeUnknown, ReloadRefused, Revoked, Stopped,
-};
-use super::words::{BindKind, BindRefusal, LinkEnd, SubmitClass, UnattributedKind};
+use super::events::{BindAccepted, BindRefused, ChannelDown, ReceiptOdd, ReloadRefused, Revoked, Stopped};
+use super::words::{BindKind, BindRefusal, LinkEnd, ReceiptOddity, SubmitClass, UnattributedKind};
 use super::{KeyName, Telemetry};
 
 /// What was written so far.
@@ -107,10 +105,10 @@ fn absent_values_are_left_out_and_durations_are_milliseconds() {
 #[test]
 fn the_level_can_change_while_running_and_counting_goes_on() {
     let (telemetry, written) = telemetry(LogLevel::Warn, LogFormat::Json);
-    let unknown = OutcomeUnknown {
-        message_id: MessageId(0xab),
+    let unknown = ReceiptOdd {
         channel: ChannelId::parse("smsc-1").unwrap(),
-        retried: false,
+        kind: ReceiptOddity::Unreadable,
+        message_id: Some(MessageId(0xab)),
     };
     accepted().emit(&telemetry);
     unknown.emit(&telemetry);
@@ -120,7 +118,7 @@ fn the_level_can_change_while_running_and_counting_goes_on() {
     let lines = written.lines();
     assert_eq!(lines.len(), 1);
     assert!(lines[0].contains("\"message_id\":\"00000000000000ab\""), "{}", lines[0]);
-    assert_eq!(telemetry.metrics.flow.outcomes_unknown.get(), 2);
+    assert_eq!(telemetry.metrics.flow.receipts_odd.of(ReceiptOddity::Unreadable).get(), 2);
 }
 
 #[test]

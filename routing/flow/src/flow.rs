@@ -577,6 +577,12 @@ impl Flow {
         (live, queued, pending)
     }
 
+    /// Messages accepted and not ended, those under way to the journal too. One atomic load.
+    #[must_use]
+    pub fn admitted(&self) -> usize {
+        self.admitted.load(Ordering::Relaxed)
+    }
+
     /// Every channel as it is now.
     #[must_use]
     pub fn channel_states(&self) -> Vec<ChannelState> {

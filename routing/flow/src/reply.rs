@@ -190,7 +190,8 @@ fn hygienic(incoming: &Incoming<'_>, known: &Known) -> Content {
         udh::write(segment, &mut out);
     }
     let has_header = segment.is_some();
-    let data_coding = match decode_text(incoming.data_coding, text, incoming.alphabet) {
+    let header = out.len();
+    let mut data_coding = match decode_text(incoming.data_coding, text, incoming.alphabet) {
         Ok(mut readable) => {
             if known.mask(&mut readable) {
                 encode_text(&readable, incoming.alphabet, &mut out)
@@ -201,5 +202,10 @@ fn hygienic(incoming: &Incoming<'_>, known: &Known) -> Content {
         }
         Err(_) => 0,
     };
+    // Octets that are not what `data_coding` says could still be read rightly at the other end.
+    if out.get(header..).is_some_and(|text| known.occurs_in(text)) {
+        out.truncate(header);
+        data_coding = 0;
+    }
     Content::Reply { data_coding, has_header, text: Octets::from(out) }
 }
