@@ -7,7 +7,7 @@ use super::machine::Session;
 use super::receive::{Role, Sealed};
 use super::state::{End, Phase};
 use crate::codec::{CString, CommandId, Frame, Status, Tag, Tlvs};
-use crate::pdu::{Bind, BindMode, DataSmResp, DeliverSmResp, Pdu, SouthSubmit};
+use crate::pdu::{Bind, BindMode, DataSmResp, DeliverSmResp, Pdu, PduError, SouthSubmit};
 use crate::side::South;
 
 impl Role for South {}
@@ -39,6 +39,10 @@ impl Sealed for South {
             }
             _ => return None,
         })
+    }
+
+    fn malformed(session: &mut Session<Self>, error: &PduError) -> bool {
+        session.refuse(error.command_id, error.status, error.sequence_number)
     }
 
     fn bound<'b>(session: &mut Session<Self>, frame: Frame<'b>) -> Event<'b, Self> {

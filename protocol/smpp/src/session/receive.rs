@@ -7,14 +7,14 @@ use super::machine::Session;
 use super::state::{End, Phase, Verdict, verdict};
 use super::window::Matched;
 use crate::codec::{CommandId, Frame, FrameError, Status, split};
-use crate::pdu::{EnquireLinkResp, GenericNack, Pdu};
+use crate::pdu::{EnquireLinkResp, GenericNack, Pdu, PduError};
 use crate::side::Side;
 
 /// Which end of a session a side is talked to from: `North` from the server's, `South` from the client's.
 pub trait Role: Side + Sealed {}
 
 mod sealed {
-    use super::{CommandId, End, Event, Frame, Pdu, Session, Side};
+    use super::{CommandId, End, Event, Frame, Pdu, PduError, Session, Side};
 
     /// What differs between the ends.
     pub trait Sealed: Side {
@@ -32,6 +32,11 @@ mod sealed {
             sequence: u32,
             pdu: Pdu<'b, Self>,
         ) -> Option<Event<'b, Self>>
+        where
+            Self: super::Role;
+
+        /// Answers a request that could not be read; `false` when it has no response.
+        fn malformed(session: &mut Session<Self>, error: &PduError) -> bool
         where
             Self: super::Role;
 
@@ -119,7 +124,7 @@ impl<S: Role> Session<S> {
                 self.open_in += u16::from(verdict == Verdict::Open);
                 S::request(self, sequence, pdu)
             }
-            Err(error) if self.refuse(error.command_id, error.status, sequence) => {
+            Err(error) if S::malformed(self, &error) => {
                 Some(Event::Refused(error.status))
             }
             Err(_) => Some(Event::Ignored(Ignored::Malformed)),

@@ -9,13 +9,15 @@ use super::receive::{Role, Sealed};
 use super::state::{End, Phase};
 use crate::codec::{CString, CommandId, Frame, Status, Tag, Tlvs};
 use crate::pdu::{
-    BindMode, BindResp, CancelSmResp, DataSmResp, NorthDeliver, Pdu, QueryResult, QuerySmResp, ReplaceSmResp,
-    SubmitMultiResp, SubmitSmResp, Unsuccessfuls,
+    BindMode, BindResp, CancelSmResp, DataSmResp, NorthDeliver, Pdu, PduError, QueryResult, QuerySmResp,
+    ReplaceSmResp, SubmitMultiResp, SubmitSmResp, Unsuccessfuls,
 };
 use crate::side::North;
 
 /// The first version with TLVs.
 const WITH_TLVS: u8 = 0x34;
+/// The code of what cannot be read (interfaces.md section 6).
+const MALFORMED: u16 = 1001;
 
 impl Role for North {}
 
@@ -47,6 +49,24 @@ impl Sealed for North {
             }
             _ => return None,
         })
+    }
+
+    /// With the reason code of interfaces.md section 6, where the response has a place for it.
+    fn malformed(session: &mut Session<Self>, error: &PduError) -> bool {
+        let reason = reason_tlv(MALFORMED);
+        let told = if session.has_tlvs() { &reason[..] } else { &[] };
+        let tlvs = Tlvs::checked(told, false).unwrap_or_default();
+        let (status, sequence) = (error.status, error.sequence_number);
+        match error.command_id {
+            CommandId::SUBMIT_SM => {
+                SubmitSmResp { message_id: None, tlvs }.encode(status, sequence, &mut session.out);
+            }
+            CommandId::DATA_SM => {
+                DataSmResp { message_id: None, tlvs }.encode(status, sequence, &mut session.out);
+            }
+            other => return session.refuse(other, status, sequence),
+        }
+        true
     }
 
     fn bound<'b>(_: &mut Session<Self>, _: Frame<'b>) -> Event<'b, Self> {
