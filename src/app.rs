@@ -585,7 +585,7 @@ fn start_threads(
         rotate_every: config.ledger.rotate_every,
         rotate_octets: config.ledger.rotate_bytes.get(),
     };
-    let files = CdrFiles::open(ledger_config).map_err(file(&cdr_dir))?;
+    let files = CdrFiles::open(ledger_config, &hub.telemetry).map_err(file(&cdr_dir))?;
     let to_hub = Arc::clone(hub);
     let ledger_thread = ledger::start(&hub.ledger, files, audit, Arc::clone(&hub.telemetry), move |ids| {
         let mut turn = Turn::default();

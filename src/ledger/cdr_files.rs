@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,12 @@ use veilgate_ledger::{Cdr, CdrFile, CdrKind};
 use veilgate_names::{MessageId, Timestamp};
 
 use super::LedgerConfig;
+use crate::telemetry::Telemetry;
+use crate::telemetry::events::StorageFailed;
+use crate::telemetry::words::StorageUse;
 
+/// Octets read at once.
+const READ: usize = 1 << 20;
 const KINDS: [CdrKind; 2] = [CdrKind::MobileTerminated, CdrKind::MobileOriginated];
 
 /// The open files and when they are closed.
@@ -31,14 +36,18 @@ struct OpenFile {
 }
 
 impl CdrFiles {
-    /// Makes the folder, and closes what a process that died left open.
+    /// Makes the folder, and closes what a process that died left open. Closed files are not touched, whatever they
+    /// hold. One that cannot be taken up is set apart as `<name>.damaged`: its CDRs that the store still has are
+    /// written again.
     ///
     /// # Errors
-    /// [`io::Error`] as the disk gives it; `InvalidData` for a file that holds no CDRs.
-    pub fn open(config: LedgerConfig) -> io::Result<Self> {
+    /// [`io::Error`] if the folder cannot be made or listed.
+    pub fn open(config: LedgerConfig, telemetry: &Telemetry) -> io::Result<Self> {
         fs::create_dir_all(&config.cdr_dir)?;
         for (kind, path) in cdr_paths(&config.cdr_dir)? {
-            close_abandoned(kind, &path)?;
+            if let Err(error) = close_abandoned(kind, &path) {
+                StorageFailed { storage: StorageUse::Cdr, error: error.kind() }.emit(telemetry);
+            }
         }
         Ok(Self { config, open: Vec::new(), sequence: 0 })
     }
@@ -143,25 +152,36 @@ impl OpenFile {
     }
 }
 
-/// The ids in the files that could hold CDRs the store still has: those of the last two hours' files.
+/// The ids in the files written to at or after `since`: of CDRs that the store may still have.
 ///
 /// # Errors
 /// [`io::Error`] as the disk gives it.
 pub fn written_ids(folder: &Path, since: Timestamp) -> io::Result<HashSet<MessageId>> {
     let mut ids = HashSet::new();
     for (_, path) in cdr_paths(folder)? {
-        let modified = fs::metadata(&path)?.modified()?;
-        let modified = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        if i64::try_from(modified.as_millis()).unwrap_or(i64::MAX) < since.0 {
-            continue;
-        }
-        for line in BufReader::new(File::open(path)?).split(b'\n') {
-            if let Ok(cdr) = Cdr::parse_line(&line?) {
-                ids.insert(cdr.id);
-            }
+        match read_ids(&path, since, &mut ids) {
+            // Collected in this moment: closed files may go any time.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            read => read?,
         }
     }
     Ok(ids)
+}
+
+fn read_ids(path: &Path, since: Timestamp, ids: &mut HashSet<MessageId>) -> io::Result<()> {
+    let file = File::open(path)?;
+    let modified = file.metadata()?.modified()?;
+    let modified = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    if i64::try_from(modified.as_millis()).unwrap_or(i64::MAX) < since.0 {
+        return Ok(());
+    }
+    let (mut reader, mut line) = (BufReader::with_capacity(READ, file), Vec::new());
+    // A line without its end is a record that was not written.
+    while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+        ids.extend(Cdr::id_of_line(&line));
+        line.clear();
+    }
+    Ok(())
 }
 
 fn cdr_paths(folder: &Path) -> io::Result<Vec<(CdrKind, PathBuf)>> {
@@ -176,20 +196,49 @@ fn cdr_paths(folder: &Path) -> io::Result<Vec<(CdrKind, PathBuf)>> {
     Ok(paths)
 }
 
+/// Ends a file that has no trailer. What cannot be read as a CDR file is set apart; what only cannot be written now
+/// stays for the next start.
 fn close_abandoned(kind: CdrKind, path: &Path) -> io::Result<()> {
-    let mut reader = BufReader::new(File::open(path)?);
-    let recovered = CdrFile::recover(kind, &mut reader).map_err(|broken| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {broken}", path.display()))
-    })?;
-    let Some((content, whole)) = recovered else { return Ok(()) };
+    let recovered = match take_up(kind, path) {
+        Ok(None) => return Ok(()),
+        Ok(Some(recovered)) => recovered,
+        Err(error) => {
+            let mut damaged = path.as_os_str().to_owned();
+            damaged.push(".damaged");
+            fs::rename(path, damaged)?;
+            return Err(error);
+        }
+    };
+    let (content, whole) = recovered;
+    let mut out = Vec::new();
+    if whole == 0 {
+        CdrFile::begin(kind, &mut out);
+    }
+    content.close(&mut out);
     let mut file = OpenOptions::new().append(true).open(path)?;
     file.set_len(whole)?;
-    let mut trailer = Vec::new();
-    content.close(&mut trailer);
-    file.write_all(&trailer)?;
+    file.write_all(&out)?;
     file.sync_data()
+}
+
+/// A file without trailer and how many octets of it are whole; `None` for a closed one, of which only the end is read.
+fn take_up(kind: CdrKind, path: &Path) -> io::Result<Option<(CdrFile, u64)>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(CdrFile::TAIL)))?;
+    let mut end = Vec::new();
+    (&mut file).take(CdrFile::TAIL).read_to_end(&mut end)?;
+    if CdrFile::is_closed(&end) {
+        return Ok(None);
+    }
+    file.rewind()?;
+    CdrFile::recover(kind, &mut BufReader::with_capacity(READ, file))
+        .map_err(|broken| io::Error::new(io::ErrorKind::InvalidData, broken))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests;

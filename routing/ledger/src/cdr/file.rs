@@ -6,6 +6,7 @@ use std::io::{BufRead, ErrorKind};
 use sm3::{Digest as _, Sm3};
 use veilgate_names::{ChannelId, NameError, Timestamp};
 
+use super::parse::outline;
 use super::{COLUMNS, Cdr, CdrKind};
 use crate::beijing;
 use crate::hash::Sm3Hash;
@@ -93,6 +94,9 @@ pub struct CdrBroken {
 }
 
 impl CdrFile {
+    /// Octets at a file's end in which a trailer shows.
+    pub const TAIL: u64 = 256;
+
     /// `ASCS_<MT|MO>_<carrier>_<yyyymmddHHMM>_<seq4>.csv`, Beijing time; the sequence is taken modulo 10,000.
     #[must_use]
     pub fn name(kind: CdrKind, carrier: &CarrierName, opened_at: Timestamp, sequence: u32) -> String {
@@ -137,29 +141,54 @@ impl CdrFile {
         self.records
     }
 
+    /// Whether a file ends in a trailer, judged by its last octets: give at least [`Self::TAIL`], or the whole file.
+    /// What stands before the trailer is [`verify_cdr`]'s matter.
+    #[must_use]
+    pub fn is_closed(end: &[u8]) -> bool {
+        let Some(whole) = end.strip_suffix(b"\n") else { return false };
+        let Some(feed) = whole.iter().rposition(|byte| *byte == b'\n') else { return false };
+        let mut words = whole.get(feed + 1..).unwrap_or_default().split(|byte| *byte == b',');
+        let count = |word: Option<&[u8]>| {
+            word.is_some_and(|word| !word.is_empty() && word.iter().all(u8::is_ascii_digit))
+        };
+        words.next() == Some(TRAILER.as_bytes())
+            && count(words.next())
+            && count(words.next())
+            && words.next().and_then(Sm3Hash::from_hex).is_some()
+            && words.next().is_none()
+    }
+
     /// Takes up a file whose writer died. Returns it with the number of octets that are whole: cut the file there,
-    /// then append or close. `None` if the file is closed already, or holds no whole header.
+    /// then append or close; at 0 begin it anew. `None` if the file is closed already. Records are not read, only
+    /// what the trailer needs of them, so that a start does not wait for long.
     ///
     /// # Errors
-    /// [`CdrBroken`] if a whole line is no record of this kind.
+    /// [`CdrBroken`] if a whole line cannot be a record of this kind.
     pub fn recover(kind: CdrKind, reader: &mut impl BufRead) -> Result<Option<(Self, u64)>, CdrBroken> {
         let mut scan = Scan::new(reader);
-        if !scan.header()? {
-            return Ok(None);
-        }
         let mut file = Self::begin(kind, &mut Vec::new());
+        if !scan.header()? {
+            let torn = header().starts_with(&scan.line);
+            return if torn { Ok(Some((file, 0))) } else { Err(scan.broken(CdrFault::Header)) };
+        }
         let mut whole = length(&header());
-        while scan.next()? && scan.whole {
-            if scan.line.starts_with(TRAILER.as_bytes()) {
-                return Ok(None);
+        while scan.next()? {
+            if !scan.whole {
+                if scan.next()? {
+                    return Err(scan.broken(CdrFault::Csv));
+                }
+                break;
             }
-            let cdr = scan.cdr()?;
-            if cdr.kind != kind {
+            if scan.line.starts_with(TRAILER.as_bytes()) {
+                return if scan.next()? { Err(scan.broken(CdrFault::AfterTrailer)) } else { Ok(None) };
+            }
+            let (of_kind, segments) = outline(&scan.line).map_err(|fault| scan.broken(fault))?;
+            if of_kind != kind {
                 return Err(scan.broken(CdrFault::Column("kind")));
             }
             scan.line.push(b'\n');
             whole += length(&scan.line);
-            file.count(cdr.segments, &scan.line);
+            file.count(segments, &scan.line);
         }
         Ok(Some((file, whole)))
     }

@@ -211,10 +211,60 @@ fn a_file_whose_writer_died_is_taken_up_where_it_is_whole() {
     }
     let recover = |bytes: &[u8]| CdrFile::recover(CdrKind::MobileTerminated, &mut &bytes[..]);
     assert!(recover(&closed).unwrap().is_none());
-    assert!(recover(b"").unwrap().is_none());
-    assert!(recover(b"ver,cdr").unwrap().is_none());
-    assert!(recover(b"something else\n").is_err());
+    for torn in [&b""[..], b"ver,cdr"] {
+        let (file, whole) = recover(torn).unwrap().unwrap();
+        assert_eq!((file.records(), whole), (0, 0));
+    }
+    assert!(recover(b"something else\n").is_err() && recover(b"something else").is_err());
+    assert!(recover(&[&open[..], b"1,2,3\n"].concat()).is_err());
+    assert!(recover(&[&open[..], &[b'x'; 9000]].concat()).is_err());
+    assert!(recover(&[&closed[..], b"1"].concat()).is_err());
     assert!(CdrFile::recover(CdrKind::MobileOriginated, &mut &open[..]).is_err());
+}
+
+#[test]
+fn a_closed_file_is_known_by_its_end() {
+    let tail = usize::try_from(CdrFile::TAIL).unwrap();
+    for count in [0, 1, 5] {
+        let closed = closed(count);
+        assert!(CdrFile::is_closed(&closed) && CdrFile::is_closed(&closed[closed.len() - tail..]));
+        for cut in closed.len() - 120..closed.len() {
+            assert!(!CdrFile::is_closed(&closed[..cut]), "cut at {cut}");
+        }
+    }
+    let trailer = format!("TRAILER,1,2,{}\n", Sm3Hash::of(b""));
+    assert!(CdrFile::is_closed(format!("x\n{trailer}").as_bytes()));
+    assert!(!CdrFile::is_closed(trailer.as_bytes()));
+    assert!(!CdrFile::is_closed(format!("x\n{trailer}x\n").as_bytes()));
+    assert!(!CdrFile::is_closed(b"x\nTRAILER,1,,\n") && !CdrFile::is_closed(b""));
+}
+
+#[test]
+fn ids_are_read_without_the_rest_of_a_line() {
+    for cdr in [full(), bare()] {
+        assert_eq!(Cdr::id_of_line(line(&cdr).as_bytes()), Some(cdr.id));
+        let cut = line(&cdr);
+        assert_eq!(Cdr::id_of_line(cut.trim_end().as_bytes()), Some(cdr.id));
+    }
+    let text = String::from_utf8(closed(2)).unwrap();
+    let ids: Vec<_> = text.lines().filter_map(|line| Cdr::id_of_line(line.as_bytes())).collect();
+    assert_eq!(ids, [MessageId(0), MessageId(1)]);
+    for bad in ["", "1", "1,", "2,00000000deadbeef,MT", "1,deadbeef,MT", "1,\"00000000deadbeef\",MT"] {
+        assert_eq!(Cdr::id_of_line(bad.as_bytes()), None, "{bad}");
+    }
+}
+
+#[test]
+fn recovery_needs_only_the_outline_of_a_line() {
+    assert_eq!((COLUMNS[2], COLUMNS[15]), ("kind", "segments"));
+    for cdr in [full(), bare()] {
+        assert_eq!(parse::outline(line(&cdr).trim_end().as_bytes()), Ok((cdr.kind, cdr.segments)));
+    }
+    let good = line(&full());
+    let wrong = |from: &str, to: &str| parse::outline(good.replacen(from, to, 1).trim_end().as_bytes());
+    assert_eq!(wrong(",MT,", ",DR,"), Err(CdrFault::Column("kind")));
+    assert_eq!(wrong(",70,3,", ",70,x,"), Err(CdrFault::Column("segments")));
+    assert_eq!(wrong(",gw-1", ""), Err(CdrFault::Csv));
 }
 
 proptest! {
@@ -238,7 +288,10 @@ proptest! {
             segments,
             ..full()
         };
-        prop_assert_eq!(Cdr::parse_line(line(&cdr).as_bytes()), Ok(cdr));
+        let text = line(&cdr);
+        prop_assert_eq!(parse::outline(text.trim_end().as_bytes()), Ok((cdr.kind, cdr.segments)));
+        prop_assert_eq!(Cdr::id_of_line(text.as_bytes()), Some(cdr.id));
+        prop_assert_eq!(Cdr::parse_line(text.as_bytes()), Ok(cdr));
     }
 
     #[test]
@@ -246,5 +299,6 @@ proptest! {
         let _ = Cdr::parse_line(&bytes);
         let _ = verify_cdr(&bytes[..]);
         let _ = CdrFile::recover(CdrKind::MobileTerminated, &mut &bytes[..]);
+        let _ = (CdrFile::is_closed(&bytes), Cdr::id_of_line(&bytes), parse::outline(&bytes));
     }
 }
