@@ -29,6 +29,13 @@ impl Known {
     pub fn mask(&self, text: &mut String) -> bool {
         crate::mask::mask(&self.number, text)
     }
+
+    /// Whether octets hold the sender's own number in some reading, whatever they are said to be: as text, UTF-16,
+    /// packed septets, BCD or swapped BCD.
+    #[must_use]
+    pub fn occurs_in(&self, octets: &[u8]) -> bool {
+        crate::mask::occurs(&self.number, octets)
+    }
 }
 
 impl fmt::Debug for Known {

@@ -30,6 +30,51 @@ pub(crate) fn mask(number: &Msisdn, text: &mut String) -> bool {
     !found.is_empty()
 }
 
+/// Whether octets hold the number in a reading other than the one they claim: as text, UTF-16, packed septets, BCD or
+/// swapped BCD. Networks mislabel what they carry, and the receiver may read it rightly all the same.
+pub(crate) fn occurs(number: &Msisdn, octets: &[u8]) -> bool {
+    let digits = number.digits();
+    let whole = digits.as_bytes();
+    let own = whole.strip_prefix(b"86").unwrap_or(whole);
+    let mut found = Vec::new();
+    let mut look = |text: &str| {
+        for run in runs(text) {
+            occurrences(&run, own, &mut found);
+        }
+        !found.is_empty()
+    };
+    let nibble = |value: u8| char::from_digit(value.into(), 10).unwrap_or('x');
+    look(&String::from_utf8_lossy(octets))
+        || (0..2).any(|start| {
+            let (units, _) = octets.get(start..).unwrap_or_default().as_chunks::<2>();
+            let wide = |order: fn([u8; 2]) -> u16| {
+                let units = char::decode_utf16(units.iter().map(|unit| order(*unit)));
+                units.map(|read| read.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
+            };
+            look(&wide(u16::from_be_bytes)) || look(&wide(u16::from_le_bytes))
+        })
+        || (0..7).any(|start| look(&septets(octets, start)))
+        || look(&octets.iter().flat_map(|octet| [octet >> 4, octet & 15]).map(nibble).collect::<String>())
+        || look(&octets.iter().flat_map(|octet| [octet & 15, octet >> 4]).map(nibble).collect::<String>())
+}
+
+/// The bits from `start` on in sevens, the lowest first (3GPP TS 23.038, 6.1.2.1).
+fn septets(octets: &[u8], start: u32) -> String {
+    let mut text = String::with_capacity(octets.len() * 8 / 7);
+    let (mut bits, mut held, mut skip) = (0_u32, 0, start);
+    for octet in octets {
+        bits |= (u32::from(*octet) >> skip) << held;
+        held += 8 - skip;
+        skip = 0;
+        while held >= 7 {
+            text.push(char::from_u32(bits & 0x7F).unwrap_or('x'));
+            bits >>= 7;
+            held -= 7;
+        }
+    }
+    text
+}
+
 /// Digits that follow each other with at most a few separators between.
 fn runs(text: &str) -> Vec<Vec<Mark>> {
     let mut runs = Vec::new();
@@ -84,18 +129,9 @@ fn with_plus(text: &str, range: Range<usize>) -> Range<usize> {
     }
 }
 
+/// Whatever is neither letter nor digit, plus signs aside.
 fn is_separator(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(c, '-' | '_' | '.' | ',' | '/' | '(' | ')' | '~' | ':' | '|')
-        || matches!(
-            c,
-            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{00b7}' | '\u{3001}' | '\u{3002}' | '\u{30fb}'
-        )
-        || matches!(
-            c,
-            '\u{ff08}' | '\u{ff09}' | '\u{ff0c}' | '\u{ff0d}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff3f}'
-        )
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{00ad}')
+    !c.is_alphanumeric() && !matches!(c, '+' | '\u{ff0b}')
 }
 
 /// The ASCII digit a character stands for: ASCII, full-width, circled, and Chinese numerals in all three ways of writing.
@@ -148,11 +184,35 @@ mod tests {
             "壹玖玖零零零零壹贰叁肆",
             "1.9.9.0.0.0.0.1.2.3.4",
             "199\u{200b}0000\u{200b}1234",
+            "[199]0000[1234",
+            "199*0000'1234",
+            "1\u{fe0f}\u{20e3}9\u{fe0f}\u{20e3}9\u{fe0f}\u{20e3}0000\u{0}1234",
             "一九九0000１２３４",
         ] {
             let out = masked(&format!("我的号码是{spelling}请回电"));
             assert!(out.starts_with("我的号码是") && out.ends_with("***请回电"), "{spelling}: {out}");
             assert!(!out.contains("1234") && !out.contains("二三四"), "{spelling}: {out}");
+        }
+    }
+
+    #[test]
+    fn octets_that_are_not_what_they_claim_are_seen() {
+        let own = Msisdn::parse(b"19900001234").unwrap();
+        let wide: Vec<u8> = "19900001234".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        // The number's septets packed as TS 23.038 has it.
+        let packed = [0xB1, 0x5C, 0x0E, 0x06, 0x83, 0xC1, 0x62, 0xB2, 0x19, 0x0D];
+        for octets in [
+            &b"tel: 199-0000-1234"[..],
+            &wide,
+            &[&b"x"[..], &wide].concat(),
+            &packed,
+            &[0x19, 0x90, 0x00, 0x01, 0x23, 0x4F],
+            &[0x91, 0x68, 0x91, 0x09, 0x00, 0x10, 0x32, 0xF4],
+        ] {
+            assert!(occurs(&own, octets), "{octets:02x?}");
+        }
+        for octets in [&b""[..], b"19900001235", "谢谢".as_bytes(), &[0xFF; 200]] {
+            assert!(!occurs(&own, octets), "{octets:02x?}");
         }
     }
 
