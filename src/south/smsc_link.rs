@@ -198,6 +198,10 @@ impl Link {
                 return self.link_end(reason, *stop.borrow());
             }
             self.take(clock::now());
+            // Not only when the timer fires: mail may ring more often than that.
+            if self.is_write_stalled() {
+                return LinkEnd::WriteStall;
+            }
             let timer = tokio::time::sleep_until(clock::timer(self.wake_at(now.mono)));
             let may_read = !self.session.is_stalled() && self.input.len() < READ_AHEAD;
             let has_output = self.session.backlog() > 0;
@@ -216,14 +220,15 @@ impl Link {
                     Ok(0) | Err(_) => return LinkEnd::Peer,
                     Ok(count) => { self.metrics.octets_in.inc_by(u64::try_from(count).unwrap_or(0)); }
                 },
-                () = timer => if self.is_write_stalled() { return LinkEnd::WriteStall },
+                () = timer => {}
                 _ = stop.changed() => {}
             }
         }
     }
 
     fn place(&self) -> LinkPlace {
-        LinkPlace { link: self.mailbox.id, channel: self.config.index }
+        let sends = self.config.mode != BindMode::Receiver;
+        LinkPlace { link: self.mailbox.id, channel: self.config.index, sends }
     }
 
     fn send_bind(&mut self) -> bool {
@@ -283,7 +288,9 @@ impl Link {
     /// Takes as many queued messages as there is room for.
     fn take(&mut self, at: Moment) {
         self.rate_pause = None;
-        if !matches!(self.session.state(), State::BoundTransmitter | State::BoundTransceiver) {
+        let may_send = matches!(self.session.state(), State::BoundTransmitter | State::BoundTransceiver);
+        // What could not be written now would have to be taken back.
+        if !may_send || self.session.backlog() >= self.config.session.max_backlog {
             return;
         }
         let busy = self.open.len() + self.taken;
@@ -416,7 +423,7 @@ impl Link {
     fn bound(&mut self, outcomes: &mut Outcomes) {
         self.up = true;
         self.metrics.binds.inc();
-        self.hub.flow.link_up(self.config.index, outcomes);
+        self.hub.flow.link_up(self.place(), outcomes);
         let kind = match self.config.mode {
             BindMode::Transmitter => BindKind::Transmitter,
             BindMode::Receiver => BindKind::Receiver,

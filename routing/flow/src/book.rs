@@ -82,6 +82,7 @@ pub(crate) struct Channel {
     queue: VecDeque<MessageId>,
     delayed: BTreeSet<(Monotonic, MessageId)>,
     links_up: u32,
+    senders_up: u32,
 }
 
 /// See the module.
@@ -126,7 +127,7 @@ impl Book {
             } else {
                 self.candidates.push(Candidate::new(rules.weight, rules.enabled));
                 let (queue, delayed) = (VecDeque::new(), BTreeSet::new());
-                self.channels.push(Channel { rules: rules.clone(), queue, delayed, links_up: 0 });
+                self.channels.push(Channel { rules: rules.clone(), queue, delayed, links_up: 0, senders_up: 0 });
             }
         }
         self.rebalance(outcomes);
@@ -149,12 +150,18 @@ impl Book {
         self.channels.iter().map(|channel| channel.queue.len() + channel.delayed.len()).sum()
     }
 
-    /// A link was bound or lost. Queues move from channels that are down to those that are up.
-    pub(crate) fn link_count(&mut self, channel: u16, up: bool, outcomes: &mut Outcomes) {
-        if let Some(entry) = self.channels.get_mut(usize::from(channel)) {
-            entry.links_up = if up { entry.links_up + 1 } else { entry.links_up.saturating_sub(1) };
-            if let Some(candidate) = self.candidates.get_mut(usize::from(channel)) {
-                candidate.up = entry.links_up > 0;
+    /// A link was bound or lost. Queues move from channels that are down to those that are up; a channel with
+    /// receivers only is down.
+    pub(crate) fn link_count(&mut self, place: LinkPlace, up: bool, outcomes: &mut Outcomes) {
+        let channel = usize::from(place.channel);
+        if let Some(entry) = self.channels.get_mut(channel) {
+            let count = |links: u32| if up { links + 1 } else { links.saturating_sub(1) };
+            entry.links_up = count(entry.links_up);
+            if place.sends {
+                entry.senders_up = count(entry.senders_up);
+            }
+            if let Some(candidate) = self.candidates.get_mut(channel) {
+                candidate.up = entry.senders_up > 0;
             }
         }
         self.rebalance(outcomes);
@@ -295,7 +302,7 @@ impl Book {
         turn: &mut Turn,
         outcomes: &mut Outcomes,
     ) -> Option<Ended> {
-        let LinkPlace { link, channel } = place;
+        let LinkPlace { link, channel, .. } = place;
         match event {
             LinkEvent::Answered { message, answer } => {
                 self.answered(channel, message, answer, at, turn, outcomes)

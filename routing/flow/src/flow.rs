@@ -378,9 +378,9 @@ impl Flow {
         self.finish(ended, turn);
     }
 
-    /// A link is bound and may take messages.
-    pub fn link_up(&self, channel: u16, outcomes: &mut Outcomes) {
-        self.book.lock().link_count(channel, true, outcomes);
+    /// A link is bound.
+    pub fn link_up(&self, place: LinkPlace, outcomes: &mut Outcomes) {
+        self.book.lock().link_count(place, true, outcomes);
     }
 
     /// A link that was up is gone, with `unanswered` submits on the wire and `unsent` ones that were not written.
@@ -394,7 +394,7 @@ impl Flow {
         outcomes: &mut Outcomes,
     ) {
         let mut book = self.book.lock();
-        book.link_count(place.channel, false, outcomes);
+        book.link_count(place, false, outcomes);
         for &id in unsent.iter().rev() {
             book.not_sent(id, turn);
         }

@@ -26,6 +26,8 @@ pub struct LinkPlace {
     pub link: LinkId,
     /// Its channel.
     pub channel: u16,
+    /// Whether it may submit: a receiver brings receipts and replies only.
+    pub sends: bool,
 }
 
 /// A request of a peer that waits for its answer.
@@ -80,6 +82,30 @@ impl Turn {
 
     pub(crate) fn delete(&mut self, space: Space, key: &[u8]) {
         self.whole &= self.batch.delete(space, key).is_ok();
+    }
+}
+
+/// How soon a turn should be durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Somebody waits for an answer.
+    Now,
+    /// Something goes on when it is.
+    Soon,
+    /// Nothing waits for it.
+    Whenever,
+}
+
+impl Turn {
+    /// How soon it should be durable.
+    #[must_use]
+    pub fn urgency(&self) -> Urgency {
+        let waits = |step: &Step| matches!(step, Step::Accept { .. } | Step::Notify(_));
+        match self.steps.as_slice() {
+            [] => Urgency::Whenever,
+            steps if steps.iter().any(waits) => Urgency::Now,
+            _ => Urgency::Soon,
+        }
     }
 }
 
