@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use veilgate_flow::Turn;
+use veilgate_flow::{Turn, Urgency};
 use veilgate_names::Monotonic;
 use veilgate_store::{Batch, MAX_COMMIT, Store, StoreError};
 
@@ -41,6 +42,8 @@ struct State {
     turns: Vec<Turn>,
     records: usize,
     closed: bool,
+    /// When what waits must be committed at the latest; none while nothing waits.
+    due: Option<Monotonic>,
 }
 
 impl Committer {
@@ -70,11 +73,18 @@ impl Committer {
         if turn.is_empty() {
             return;
         }
+        let due = clock::mono().plus(patience(turn.urgency()));
         let mut state = self.queue.state.lock();
+        let sooner = state.due.is_none_or(|waiting| due < waiting);
+        if sooner {
+            state.due = Some(due);
+        }
         state.records += turn.batch().len();
         state.turns.push(turn);
         drop(state);
-        self.queue.wake.notify_one();
+        if sooner {
+            self.queue.wake.notify_one();
+        }
     }
 
     /// Records handed in that no commit has taken up yet.
@@ -91,16 +101,34 @@ impl Committer {
 }
 
 impl Queue {
+    /// Waits until something is due, then takes all there is.
     fn next(&self) -> Option<Vec<Turn>> {
         let mut state = self.state.lock();
-        while state.turns.is_empty() {
-            if state.closed {
-                return None;
+        loop {
+            match state.due {
+                None if state.closed => return None,
+                None => self.wake.wait(&mut state),
+                Some(due) => {
+                    let now = clock::mono();
+                    if due <= now || state.closed {
+                        break;
+                    }
+                    self.wake.wait_for(&mut state, due.since(now));
+                }
             }
-            self.wake.wait(&mut state);
         }
+        state.due = None;
         state.records = 0;
         Some(std::mem::take(&mut state.turns))
+    }
+}
+
+/// How long a turn waits for company: one sync then does for all. A sender's answer waits for nobody.
+fn patience(urgency: Urgency) -> Duration {
+    match urgency {
+        Urgency::Now => Duration::ZERO,
+        Urgency::Soon => Duration::from_micros(300),
+        Urgency::Whenever => Duration::from_millis(5),
     }
 }
 

@@ -31,4 +31,4 @@ pub use refusal::Refusal;
 pub use reply::{Attribution, Incoming, Unattributed};
 pub use restore::{Restored, pending_cdrs, reserve_ids};
 pub use rewrite::with_deliver;
-pub use turn::{Counts, DeliverAnswer, LinkId, LinkPlace, Outcomes, SessionId, Turn, Waiting};
+pub use turn::{Counts, DeliverAnswer, LinkId, LinkPlace, Outcomes, SessionId, Turn, Urgency, Waiting};
