@@ -9,4 +9,15 @@
 
 mod canary;
 mod gateway;
+mod smpp_abuse;
+mod smpp_binds;
+mod smpp_framing;
+mod smpp_links;
+mod smpp_raw;
+mod smpp_receipts;
+mod smpp_recipients;
+mod smpp_stage;
+mod smpp_submits;
+mod smpp_tls;
+mod smpp_windows;
 mod spellings;
