@@ -33,13 +33,19 @@ def patterns(prefix):
     yield "UTF-16LE", prefix.encode("utf-16-le")
     yield "hexadecimal ASCII", text.hex().encode()
     yield "hexadecimal UTF-16", prefix.encode("utf-16-be").hex().encode()
-    # The alignment of digits within octets depends on what precedes them: nothing, or the 86 of the country.
-    for name, digits in (("", prefix), (" at an odd digit", "6" + prefix)):
+    # Before an odd digit stands half an octet of something else, which may be anything.
+    aligned = [("", prefix)] + [(" at an odd digit", f"{other:x}{prefix}") for other in range(16)]
+    for name, digits in aligned:
         whole = digits[: len(digits) // 2 * 2]
-        yield f"BCD{name}", bytes.fromhex(whole)
         swapped = "".join(high + low for low, high in zip(whole[::2], whole[1::2]))
+        yield f"BCD{name}", bytes.fromhex(whole)
         yield f"swapped BCD{name}", bytes.fromhex(swapped)
         yield f"hexadecimal swapped BCD{name}", swapped.encode()
+    for shift in range(8):
+        bits = sum(ord(digit) << 7 * (shift + index) for index, digit in enumerate(prefix))
+        # Octets that hold bits of the neighbours do not count.
+        first, end = -(-7 * shift // 8), 7 * (shift + len(prefix)) // 8
+        yield f"packed GSM at {shift}", bits.to_bytes(end + 1, "little")[first:end]
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + text)
         # The first and the last letters also hold bits of their neighbours.
