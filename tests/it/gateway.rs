@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::Receiver;
 use veilgate::admin::client::call;
-use veilgate::admin::{Request, Response as OpsResponse};
+use veilgate::admin::{Request, Response as OpsResponse, Status};
 use veilgate::app::{App, read_config};
 use veilgate::clock;
 use veilgate::telemetry::Telemetry;
@@ -325,11 +325,32 @@ impl Gateway {
         self.resume().await;
     }
 
+    /// Waits until every message has its final state.
+    pub(crate) async fn settled(&self) {
+        let patience = clock::mono().plus(PATIENCE);
+        while self.status().await.live_messages > 0 {
+            assert!(clock::mono() < patience, "messages without final state: {:?}", self.status().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The state as the ops socket tells it.
+    pub(crate) async fn status(&self) -> Status {
+        match self.ops(Request::Status {}).await {
+            OpsResponse::Status(status) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Stops everything and searches all north octets, log lines, metrics and files for the subscribers' numbers.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
+        let found = self.stop_and_search().await;
+        assert!(found.is_empty(), "numbers leaked: {found:#?}");
+    }
+
+    /// Stops everything; gives every place where a number was found.
+    pub(crate) async fn stop_and_search(mut self) -> Vec<String> {
         if self.app.is_some() {
-            let (_, metrics) = self.http("/metrics").await;
-            self.north.note("metrics", metrics.as_bytes());
             self.halt().await;
         }
         for (account, client) in std::mem::take(&mut self.clients) {
@@ -341,7 +362,8 @@ impl Gateway {
             smsc.stop().await;
         }
         let numbers: Vec<&str> = self.persons.iter().map(|person| person.number.as_str()).collect();
-        let scanner = Scanner::new(&numbers);
+        let sent = [SHOP_NUMBER, RIVAL_NUMBER, &self.persons[0].pseudonym, &self.persons[0].authorization];
+        let scanner = Scanner::with_sent(&numbers, &[&sent.join(" ")]);
         let mut found = scanner.scan("log", self.log.text().as_bytes());
         for (who, octets) in self.north.0.lock().unwrap().iter() {
             found.extend(scanner.scan(who, octets));
@@ -349,7 +371,7 @@ impl Gateway {
         for file in files_under(&self.folder().join("data")) {
             found.extend(scanner.scan(&file.display().to_string(), &fs::read(&file).unwrap()));
         }
-        assert!(found.is_empty(), "numbers leaked: {found:#?}");
+        found
     }
 
     async fn launch(&mut self) {

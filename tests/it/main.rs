@@ -7,8 +7,10 @@
     reason = "tests"
 )]
 
+mod architecture;
 mod canary;
 mod gateway;
+mod operations;
 mod smpp_abuse;
 mod smpp_binds;
 mod smpp_framing;

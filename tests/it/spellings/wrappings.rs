@@ -11,6 +11,9 @@ const UNPACKED: u64 = 1 << 16;
 /// The fewest octets that could hold a number.
 const SHORTEST: usize = 5;
 
+/// Stands between runs: no digit in any reading.
+const RUN_END: u8 = 0xFF;
+
 /// Everything that could be unwrapped: the wrapping's name and its content.
 pub(super) fn all(octets: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut contents = Vec::new();
@@ -30,7 +33,7 @@ fn hex(octets: &[u8], contents: &mut Vec<(&'static str, Vec<u8>)>) {
             content.extend(
                 pairs.filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()),
             );
-            content.push(b'#');
+            content.push(RUN_END);
         }
         push("in hex", content, contents);
     }
@@ -54,14 +57,14 @@ fn base64(octets: &[u8], contents: &mut Vec<(&'static str, Vec<u8>)>) {
                 // A single digit left over holds no octet.
                 let whole = groups.len() - usize::from(groups.len() % 4 == 1);
                 content.extend(engine.decode(&groups[..whole]).unwrap_or_default());
-                content.push(b'#');
+                content.push(RUN_END);
             }
             push(name, content, contents);
         }
     }
 }
 
-/// Texts with escapes, the escapes read. Only texts that have some.
+/// Texts with escapes, the escapes read; only texts that have some.
 fn escapes(octets: &[u8], contents: &mut Vec<(&'static str, Vec<u8>)>) {
     let text = String::from_utf8_lossy(octets);
     for (name, open, close, radix, width) in [
@@ -74,8 +77,9 @@ fn escapes(octets: &[u8], contents: &mut Vec<(&'static str, Vec<u8>)>) {
         ("in XML entities", "&#x", ";", 16, 6),
         ("in XML entities", "&#X", ";", 16, 6),
     ] {
-        if text.contains(open) {
-            push(name, unescape(&text, open, close, radix, width).into_bytes(), contents);
+        let content = unescape(&text, open, close, radix, width);
+        if content != text {
+            push(name, content.into_bytes(), contents);
         }
     }
 }
