@@ -9,7 +9,7 @@ use veilgate_admission::{Record, Registered, Revoked, Revoker};
 use veilgate_flow::Turn;
 use veilgate_identity::{Vault, apply_changes, import};
 use veilgate_ledger::{Actor as Auditor, AuditEvent, ConfigPart};
-use veilgate_names::{AuthorizationId, ChannelId, PlatformId};
+use veilgate_names::{AuthorizationId, ChannelId, PlatformId, looks_like_a_number};
 use veilgate_notary::Authorization;
 
 use crate::admin::{AccountStatus, Actor, ChannelStatus, Operations, Request, Response, Status};
@@ -64,6 +64,12 @@ impl Operations for Arc<App> {
 impl App {
     /// Ends authorizations. Answered when nothing more can leave under them and that is durable (A-6.1.1.6-1).
     async fn revoke(&self, ids: &[AuthorizationId], actor: &Actor) -> Response {
+        let registry = &self.hub.flow.gate().registry;
+        let mistaken = |id: &AuthorizationId| looks_like_a_number(id.as_str()) && registry.by_id(id).is_none();
+        if ids.iter().any(mistaken) {
+            // It would stand in journal and audit file for good.
+            return Response::refused("nothing revoked: one of the ids is a phone number");
+        }
         let at = clock::now();
         let results = self.hub.flow.gate().registry.revoke(ids, &Revoker::Carrier, at.wall);
         let count =

@@ -18,8 +18,9 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
+use crate::clock;
 use crate::telemetry::Telemetry;
 
 /// Connections at a time; more wait.
@@ -174,7 +175,7 @@ impl AsyncRead for Connection {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, into) {
-            self.silence.as_mut().reset(Instant::now() + SILENCE);
+            self.silence.as_mut().reset(clock::timer(clock::mono().plus(SILENCE)));
             return Poll::Ready(read);
         }
         ready!(self.silence.as_mut().poll(context));
