@@ -461,7 +461,11 @@ impl Connection {
             }
             Err(refusal) => {
                 let known = self.shared.accounts.find(&request.system_id).map(|account| account.id().clone());
-                self.shared.hub.ledger.bind_refused(known.as_ref(), self.peer.address, audit_cause(refusal));
+                let ledger = &self.shared.hub.ledger;
+                ledger.bind_refused(known.as_ref(), self.peer.address, audit_cause(refusal));
+                if refusal == BindRefusal::NowLockedOut {
+                    ledger.account_locked(known.as_ref(), self.peer.address);
+                }
                 let reason = refusal_word(refusal);
                 let event = BindRefused { account: known, peer: self.peer.address, reason };
                 event.emit(&self.shared.hub.telemetry);
@@ -531,6 +535,7 @@ impl Connection {
                 );
             }
             bound.metrics.binds.dec();
+            hub.ledger.unbound(bound.ticket.account().id(), self.peer.address);
             hub.commit(turn);
         }
         hub.close_session(&self.mailbox, account.as_ref());
@@ -544,11 +549,12 @@ const SYSTEM_ID: &[u8] = b"veilgate";
 /// The highest version the gateway speaks.
 const VERSION: u8 = 0x50;
 
+/// Only what may pass with time is tried again: a peer that calls a `deliver_sm` malformed will do so for ever.
 fn attempt(status: Status) -> Attempt {
     match status {
         Status::OK => Attempt::Taken,
-        Status::RX_P_APPN | Status::RX_R_APPN => Attempt::Refused,
-        _ => Attempt::Again,
+        Status::RX_T_APPN | Status::RTHROTTLED | Status::RMSGQFUL | Status::RSYSERR => Attempt::Again,
+        _ => Attempt::Refused,
     }
 }
 
@@ -563,7 +569,7 @@ fn bind_kind(mode: BindMode) -> BindKind {
 fn refusal_status(refusal: BindRefusal) -> Status {
     match refusal {
         BindRefusal::InvalidSystemId | BindRefusal::InvalidPassword => Status::RINVPASWD,
-        BindRefusal::NotAllowed | BindRefusal::TooManyBinds | BindRefusal::LockedOut => Status::RBINDFAIL,
+        BindRefusal::NotAllowed | BindRefusal::TooManyBinds | BindRefusal::NowLockedOut | BindRefusal::LockedOut => Status::RBINDFAIL,
     }
 }
 
@@ -573,7 +579,7 @@ fn refusal_word(refusal: BindRefusal) -> RefusalWord {
         BindRefusal::InvalidPassword => RefusalWord::Password,
         BindRefusal::NotAllowed => RefusalWord::Address,
         BindRefusal::TooManyBinds => RefusalWord::TooManyBinds,
-        BindRefusal::LockedOut => RefusalWord::LockedOut,
+        BindRefusal::NowLockedOut | BindRefusal::LockedOut => RefusalWord::LockedOut,
     }
 }
 
@@ -591,6 +597,6 @@ fn audit_cause(refusal: BindRefusal) -> RefusedBind {
         BindRefusal::InvalidPassword => RefusedBind::WrongPassword,
         BindRefusal::NotAllowed => RefusedBind::NotAllowed,
         BindRefusal::TooManyBinds => RefusedBind::TooManyBinds,
-        BindRefusal::LockedOut => RefusedBind::LockedOut,
+        BindRefusal::NowLockedOut | BindRefusal::LockedOut => RefusedBind::LockedOut,
     }
 }
