@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use veilgate_ledger::{Actor, AuditEvent, BindMode, Cdr, RefusedBind};
-use veilgate_names::{AccountId, MessageId, Timestamp};
+use veilgate_names::{AccountId, MessageId, Monotonic, Timestamp};
 
 pub use audit_file::{AuditFile, anchor_file, verify_audit};
 pub use cdr_files::{CdrFiles, written_ids};
@@ -28,6 +28,12 @@ const GROUP: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(1);
 /// CDRs pending at which no more messages are accepted.
 const MAX_PENDING: usize = 200_000;
+/// Audit records pending at which no more messages are accepted, and refused binds are only counted.
+const MAX_AUDIT: usize = 100_000;
+/// Audit records pending at which all are only counted.
+const MAX_AUDIT_AT_ALL: usize = 2 * MAX_AUDIT;
+/// Audit records written at once.
+const AUDIT_RUN: usize = 1000;
 
 /// Where the files lie and when they are closed.
 pub struct LedgerConfig {
@@ -60,6 +66,7 @@ struct Lines {
 }
 
 /// Who did what, and when.
+#[derive(Debug, Clone)]
 pub struct AuditLine {
     /// Who.
     pub actor: Actor,
@@ -73,8 +80,19 @@ pub struct AuditLine {
 struct State {
     cdrs: Vec<Arc<Cdr>>,
     audit: Vec<AuditLine>,
+    /// CDRs that are not synced yet, those the thread holds included.
     pending: usize,
+    /// The same for audit records.
+    audit_pending: usize,
+    omitted: Omitted,
     closed: bool,
+}
+
+/// Audit records that found no room. They become one record when there is some.
+#[derive(Default)]
+struct Omitted {
+    refused_binds: u64,
+    others: u64,
 }
 
 impl LedgerSender {
@@ -99,9 +117,20 @@ impl LedgerSender {
         }
     }
 
-    /// Hands in an audit record.
+    /// Hands in an audit record. While the disk takes none they are kept, up to a bound, and counted beyond it.
     pub fn audit(&self, actor: Actor, event: AuditEvent) {
-        self.queue.state.lock().audit.push(AuditLine { actor, event, at: clock::wall() });
+        let mut state = self.queue.state.lock();
+        let refused_bind = matches!(event, AuditEvent::BindRefused { .. } | AuditEvent::AccountLocked { .. });
+        let most = if refused_bind { MAX_AUDIT } else { MAX_AUDIT_AT_ALL };
+        if state.audit_pending >= most {
+            let Omitted { refused_binds, others } = &mut state.omitted;
+            let count = if refused_bind { refused_binds } else { others };
+            *count = count.saturating_add(1);
+            return;
+        }
+        state.audit_pending += 1;
+        state.audit.push(AuditLine { actor, event, at: clock::wall() });
+        drop(state);
         self.queue.wake.notify_one();
     }
 
@@ -116,10 +145,22 @@ impl LedgerSender {
         self.audit(actor, AuditEvent::BindRefused { source, cause });
     }
 
+    /// A source is locked out of an account, or of a name that is none's, from now on.
+    pub fn account_locked(&self, account: Option<&AccountId>, source: IpAddr) {
+        let actor = account.map_or(Actor::Unknown, |account| Actor::Account(account.clone()));
+        self.audit(actor, AuditEvent::AccountLocked { source });
+    }
+
+    /// A north bind is over.
+    pub fn unbound(&self, account: &AccountId, source: IpAddr) {
+        self.audit(Actor::Account(account.clone()), AuditEvent::Unbound { source });
+    }
+
     /// Whether so much is pending that no more messages may be accepted.
     #[must_use]
     pub fn is_backlogged(&self) -> bool {
-        self.queue.state.lock().pending > MAX_PENDING
+        let state = self.queue.state.lock();
+        state.pending > MAX_PENDING || state.audit_pending >= MAX_AUDIT
     }
 
     /// The thread ends when what was handed in so far is written.
@@ -147,7 +188,7 @@ pub fn start(
     written: impl FnMut(&[MessageId]) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     let queue = Arc::clone(&sender.queue);
-    let writer = Writer { files, audit, telemetry, written };
+    let writer = Writer { files, audit, telemetry, written, cdrs: Waiting::new(), records: Waiting::new() };
     std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(&queue))
 }
 
@@ -156,14 +197,43 @@ struct Writer<W> {
     audit: AuditFile,
     telemetry: Arc<Telemetry>,
     written: W,
+    cdrs: Waiting<Arc<Cdr>>,
+    records: Waiting<AuditLine>,
+}
+
+/// What is to be written, and when to try again if that failed. CDRs and audit records don't wait for each other.
+struct Waiting<T> {
+    lines: Vec<T>,
+    retry_at: Option<Monotonic>,
+}
+
+impl<T> Waiting<T> {
+    fn new() -> Self {
+        Self { lines: Vec::new(), retry_at: None }
+    }
+
+    fn is_due(&self, now: Monotonic) -> bool {
+        self.retry_at.is_none_or(|at| now >= at)
+    }
+
+    fn failed(&mut self) {
+        self.retry_at = Some(clock::mono().plus(RETRY));
+    }
 }
 
 impl<W: FnMut(&[MessageId])> Writer<W> {
     fn run(mut self, queue: &Queue) {
         loop {
-            let Lines { cdrs, audit, closed } = queue.next(self.files.closes_in(clock::wall()));
-            self.write_audit(audit);
-            self.write_cdrs(cdrs, queue);
+            let Lines { cdrs, audit, closed } = queue.next(self.patience());
+            self.cdrs.lines.extend(cdrs);
+            self.records.lines.extend(audit);
+            let now = clock::mono();
+            if closed || self.records.is_due(now) {
+                self.write_audit(queue);
+            }
+            if closed || self.cdrs.is_due(now) {
+                self.write_cdrs(queue);
+            }
             if closed {
                 self.finish();
                 return;
@@ -171,31 +241,50 @@ impl<W: FnMut(&[MessageId])> Writer<W> {
         }
     }
 
-    fn write_audit(&mut self, records: Vec<AuditLine>) {
-        if records.is_empty() {
-            return;
+    /// How long to wait for more.
+    fn patience(&self) -> Duration {
+        let now = clock::mono();
+        let closes_in = match self.cdrs.retry_at {
+            None => self.files.closes_in(clock::wall()),
+            Some(at) => at.since(now),
+        };
+        self.records.retry_at.map_or(closes_in, |at| closes_in.min(at.since(now)))
+    }
+
+    /// Writes what is there, and notes where the file ends. What the disk does not take is tried again.
+    fn write_audit(&mut self, queue: &Queue) {
+        self.records.retry_at = None;
+        while !self.records.lines.is_empty() {
+            let run = self.records.lines.len().min(AUDIT_RUN);
+            let written = self.audit.append(self.records.lines.get(..run).unwrap_or_default());
+            if let Err(error) = written {
+                StorageFailed { storage: StorageUse::Audit, error: error.kind() }.emit(&self.telemetry);
+                return self.records.failed();
+            }
+            self.records.lines.drain(..run);
+            queue.state.lock().audit_pending -= run;
+            if self.records.lines.is_empty() {
+                self.records.lines.extend(queue.omitted());
+            }
         }
-        if let Err(error) = self.audit.append(&records) {
+        if let Err(error) = self.audit.keep_anchor(clock::wall()) {
             StorageFailed { storage: StorageUse::Audit, error: error.kind() }.emit(&self.telemetry);
+            self.records.failed();
         }
     }
 
     /// Tries until the disk takes them: nothing is lost, the store has them too.
-    fn write_cdrs(&mut self, cdrs: Vec<Arc<Cdr>>, queue: &Queue) {
-        let now = clock::wall();
-        while let Err(error) = self.files.append(&cdrs, now) {
+    fn write_cdrs(&mut self, queue: &Queue) {
+        self.cdrs.retry_at = None;
+        let mut ids = Vec::with_capacity(self.cdrs.lines.len());
+        if let Err(error) = self.files.append(&mut self.cdrs.lines, &mut ids, clock::wall()) {
             StorageFailed { storage: StorageUse::Cdr, error: error.kind() }.emit(&self.telemetry);
-            if queue.state.lock().closed {
-                return;
-            }
-            std::thread::park_timeout(RETRY);
+            self.cdrs.failed();
         }
-        if cdrs.is_empty() {
-            return;
+        if !ids.is_empty() {
+            (self.written)(&ids);
+            queue.state.lock().pending -= ids.len();
         }
-        let ids: Vec<MessageId> = cdrs.iter().map(|cdr| cdr.id).collect();
-        (self.written)(&ids);
-        queue.state.lock().pending -= cdrs.len();
     }
 
     fn finish(&mut self) {
@@ -225,4 +314,18 @@ impl Queue {
             closed: state.closed,
         }
     }
+    /// The record of those that were left out, if any were.
+    fn omitted(&self) -> Option<AuditLine> {
+        let mut state = self.state.lock();
+        let Omitted { refused_binds, others } = std::mem::take(&mut state.omitted);
+        if refused_binds == 0 && others == 0 {
+            return None;
+        }
+        state.audit_pending += 1;
+        let event = AuditEvent::RecordsOmitted { refused_binds, others };
+        Some(AuditLine { actor: Actor::System, event, at: clock::wall() })
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use veilgate_admission::{Record, Registered, Revoked, Revoker};
+use veilgate_config::Changes;
 use veilgate_flow::Turn;
 use veilgate_identity::{Vault, apply_changes, import};
 use veilgate_ledger::{Actor as Auditor, AuditEvent, ConfigPart};
-use veilgate_names::{AuthorizationId, ChannelId, PlatformId, looks_like_a_number};
+use veilgate_names::{AuthorizationId, ChannelId, PlatformId, Reason, looks_like_a_number};
 use veilgate_notary::Authorization;
 
 use crate::admin::{AccountStatus, Actor, ChannelStatus, Operations, Request, Response, Status};
@@ -38,25 +39,26 @@ impl Operations for Arc<App> {
             Request::IdentityImport { bindings, tenures } => {
                 blocking(move || {
                     let vault = app.read_feed(&bindings, &tenures);
-                    app.take_over(vault)
+                    app.take_over(vault, &actor)
                 })
                 .await
             }
             Request::IdentityChanges { path } => {
                 blocking(move || {
                     let vault = app.read_changes(&path);
-                    app.take_over(vault)
+                    app.take_over(vault, &actor)
                 })
                 .await
             }
             Request::Status {} => Response::Status(app.status().await),
-            Request::Reload {} => app.reload_command().await,
+            Request::Reload {} => app.reload_as(auditor(&actor)).await,
             Request::Drain {} => {
+                app.hub.ledger.audit(auditor(&actor), AuditEvent::DrainRequested);
                 app.request_stop();
                 Response::Draining
             }
-            Request::ChannelEnable { channel } => app.switch(&channel, true).await,
-            Request::ChannelDisable { channel } => app.switch(&channel, false).await,
+            Request::ChannelEnable { channel } => app.switch(&channel, true, &actor).await,
+            Request::ChannelDisable { channel } => app.switch(&channel, false, &actor).await,
         }
     }
 }
@@ -65,7 +67,8 @@ impl App {
     /// Ends authorizations. Answered when nothing more can leave under them and that is durable (A-6.1.1.6-1).
     async fn revoke(&self, ids: &[AuthorizationId], actor: &Actor) -> Response {
         let registry = &self.hub.flow.gate().registry;
-        let mistaken = |id: &AuthorizationId| looks_like_a_number(id.as_str()) && registry.by_id(id).is_none();
+        let mistaken =
+            |id: &AuthorizationId| looks_like_a_number(id.as_str()) && registry.by_id(id).is_none();
         if ids.iter().any(mistaken) {
             // It would stand in journal and audit file for good.
             return Response::refused("nothing revoked: one of the ids is a phone number");
@@ -76,9 +79,8 @@ impl App {
             |wanted: &[Revoked]| results.iter().filter(|(_, result, _)| wanted.contains(result)).count();
         let (revoked, unknown) =
             (count(&[Revoked::Now, Revoked::Before]), count(&[Revoked::Unknown, Revoked::Full]));
-        for (id, _, _) in &results {
-            let event = AuditEvent::AuthorizationRevoked { authorization: id.clone() };
-            self.hub.ledger.audit(auditor(actor), event);
+        for (id, result, _) in &results {
+            self.hub.ledger.audit(auditor(actor), revocation(id.clone(), *result));
         }
         let records: Vec<Record> = results.into_iter().filter_map(|(_, _, record)| record).collect();
         if !self.store(|turn, done| self.hub.flow.record_revocations(records, turn, done)).await {
@@ -127,6 +129,7 @@ impl App {
             return Response::refused("no platform is configured");
         };
         let (mut put, mut refused, mut registered) = (0, Vec::new(), Vec::new());
+        let mut refusals = 0;
         for (number, line) in (1..).zip(reader.split(b'\n')) {
             let Ok(line) = line else { return Response::refused("the file cannot be read") };
             if line.trim_ascii().is_empty() {
@@ -137,8 +140,12 @@ impl App {
                     put += 1;
                     registered.push(authorization);
                 }
-                Err(why) if refused.len() < MAX_REFUSED => refused.push((number, why)),
-                Err(_) => {}
+                Err(why) => {
+                    refusals += 1;
+                    if refused.len() < MAX_REFUSED {
+                        refused.push((number, why));
+                    }
+                }
             }
             if registered.len() >= IMPORT_TURN
                 && !self.store_registrations(std::mem::take(&mut registered)).await
@@ -150,6 +157,9 @@ impl App {
             return Response::refused("the journal fails");
         }
         self.hub.ledger.audit(auditor(actor), AuditEvent::AuthorizationsRegistered { count: put });
+        if refusals > 0 {
+            self.hub.ledger.audit(auditor(actor), AuditEvent::AuthorizationsRefused { count: refusals });
+        }
         let took_ms = clock::mono().since(began);
         let kind = ImportKind::Authorizations;
         Imported { kind, put, tenures: 0, refused: wide(refused.len()), took_ms }.emit(&self.hub.telemetry);
@@ -180,13 +190,13 @@ impl App {
     }
 
     /// Puts a new vault on disk and in force, while traffic runs; a request sees the old one or the new one.
-    fn take_over(&self, vault: Result<Vault, String>) -> Response {
+    fn take_over(&self, vault: Result<Vault, String>, actor: &Actor) -> Response {
         let began = clock::mono();
         let ring = self.keys.ring();
         let vault = match vault {
             Ok(vault) => vault,
             Err(error) => {
-                self.hub.ledger.audit(Auditor::System, AuditEvent::FeedRefused);
+                self.hub.ledger.audit(auditor(actor), AuditEvent::FeedRefused);
                 let kind = ImportKind::Identity;
                 ImportRefused { kind, reason: ImportRefusal::Format, import_line: None }
                     .emit(&self.hub.telemetry);
@@ -198,12 +208,13 @@ impl App {
             vault.write_to(BufWriter::new(file), ring).map_err(std::io::Error::other)
         });
         if written.is_err() {
+            self.hub.ledger.audit(auditor(actor), AuditEvent::FeedRefused);
             return Response::refused("the vault cannot be written");
         }
         let counts = vault.counts();
         self.identity.replace(vault);
         let (put, tenures) = (wide(counts.bindings), wide(counts.tenures));
-        self.hub.ledger.audit(Auditor::System, AuditEvent::FeedImported { bindings: put, tenures });
+        self.hub.ledger.audit(auditor(actor), AuditEvent::FeedImported { bindings: put, tenures });
         let took_ms = clock::mono().since(began);
         Imported { kind: ImportKind::Identity, put, tenures, refused: 0, took_ms }.emit(&self.hub.telemetry);
         Response::Imported { put, tenures, refused: Vec::new() }
@@ -243,22 +254,16 @@ impl App {
         }
     }
 
-    /// [`App::reload`] with its result logged and recorded.
+    /// [`App::reload`] with its result logged and recorded, asked for by a signal.
     pub async fn reload_command(&self) -> Response {
-        let part = ConfigPart::Accounts;
+        self.reload_as(Auditor::System).await
+    }
+
+    async fn reload_as(&self, auditor: Auditor) -> Response {
         match self.reload().await {
             Ok(changes) => {
-                for (part, (added, changed, removed)) in [
-                    (ConfigPart::Accounts, changes.accounts.counts()),
-                    (ConfigPart::Channels, changes.channels.counts()),
-                    (ConfigPart::Platforms, changes.platforms.counts()),
-                ] {
-                    let (added, changed, removed) = (wide(added), wide(changed), wide(removed));
-                    if added + changed + removed > 0 {
-                        self.hub
-                            .ledger
-                            .audit(Auditor::System, AuditEvent::Reloaded { part, added, changed, removed });
-                    }
+                for event in reloaded(&changes) {
+                    self.hub.ledger.audit(auditor.clone(), event);
                 }
                 Response::Reloaded {
                     accounts: changes.accounts.len(),
@@ -269,7 +274,8 @@ impl App {
                 }
             }
             Err(error) => {
-                self.hub.ledger.audit(Auditor::System, AuditEvent::ReloadRefused { part });
+                let event = AuditEvent::ReloadRefused { part: ConfigPart::Whole };
+                self.hub.ledger.audit(auditor, event);
                 match &error {
                     ReloadError::Restart(keys) => {
                         let key = KeyName::new(keys.first().map_or("", String::as_str));
@@ -297,13 +303,20 @@ impl App {
     }
 
     /// Switches a channel until the next start or reload.
-    async fn switch(&self, channel: &ChannelId, enabled: bool) -> Response {
+    async fn switch(&self, channel: &ChannelId, enabled: bool, actor: &Actor) -> Response {
         let mut config = self.config();
         let Some(entry) = config.channels.iter_mut().find(|entry| entry.id == *channel) else {
             return Response::refused("there is no such channel");
         };
         entry.enabled = enabled;
         self.apply_channels(config).await;
+        let switched = channel.clone();
+        let event = if enabled {
+            AuditEvent::ChannelEnabled { channel: switched }
+        } else {
+            AuditEvent::ChannelDisabled { channel: switched }
+        };
+        self.hub.ledger.audit(auditor(actor), event);
         crate::telemetry::events::ChannelSwitched { channel: channel.clone(), enabled }
             .emit(&self.hub.telemetry);
         Response::Switched { enabled }
@@ -316,7 +329,34 @@ async fn blocking(work: impl FnOnce() -> Response + Send + 'static) -> Response 
 }
 
 fn auditor(actor: &Actor) -> Auditor {
-    actor.uid.map_or(Auditor::Unknown, Auditor::Operator)
+    actor.uid.map_or(Auditor::Unknown, |uid| Auditor::Operator { uid, name: actor.name.clone() })
+}
+
+/// An id that is not known is barred for the future, but nothing was revoked.
+fn revocation(authorization: AuthorizationId, result: Revoked) -> AuditEvent {
+    let reason = match result {
+        Revoked::Now | Revoked::Before => return AuditEvent::AuthorizationRevoked { authorization },
+        Revoked::Unknown | Revoked::Full => Reason::AuthMissing,
+        Revoked::NotPermitted => Reason::NotPermitted,
+    };
+    AuditEvent::RevocationRefused { authorization, reason }
+}
+
+/// One record a part that changed; one for all if none did.
+fn reloaded(changes: &Changes) -> Vec<AuditEvent> {
+    let event = |(part, (added, changed, removed))| {
+        let (added, changed, removed) = (wide(added), wide(changed), wide(removed));
+        AuditEvent::Reloaded { part, added, changed, removed }
+    };
+    let parts = [
+        (ConfigPart::Accounts, changes.accounts.counts()),
+        (ConfigPart::Channels, changes.channels.counts()),
+        (ConfigPart::Platforms, changes.platforms.counts()),
+        (ConfigPart::Enterprises, changes.enterprises.counts()),
+        (ConfigPart::ServiceNumbers, changes.service_numbers.counts()),
+    ];
+    let events: Vec<_> = parts.into_iter().filter(|(_, counts)| *counts != (0, 0, 0)).map(event).collect();
+    if events.is_empty() { vec![event((ConfigPart::Whole, (0, 0, 0)))] } else { events }
 }
 
 /// `.gz` and `.zst` are unpacked on the way.

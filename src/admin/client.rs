@@ -5,7 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::protocol::{ActorName, Call, MAX_REQUEST, MAX_RESPONSE, Refusal, Request, Response};
+use veilgate_ledger::ActorName;
+
+use super::protocol::{Call, MAX_REQUEST, MAX_RESPONSE, Refusal, Request, Response};
 
 /// How long the gateway may take to answer. Imports of many millions of rows take minutes.
 const PATIENCE: Duration = Duration::from_secs(3600);

@@ -8,7 +8,7 @@ mod socket;
 
 pub use http::{Probe, Readiness, serve as serve_http};
 pub use protocol::{
-    AccountStatus, Actor, ActorName, Call, ChannelStatus, MAX_REQUEST, MAX_RESPONSE, Refusal, Request,
-    Response, Status,
+    AccountStatus, Actor, Call, ChannelStatus, MAX_REQUEST, MAX_RESPONSE, Refusal, Request, Response, Status,
 };
 pub use socket::{Operations, OpsSocket};
+pub use veilgate_ledger::ActorName;

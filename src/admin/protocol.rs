@@ -12,7 +12,8 @@ use std::str::FromStr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use veilgate_names::{AuthorizationId, ChannelId, looks_like_a_number};
+use veilgate_ledger::ActorName;
+use veilgate_names::{AuthorizationId, ChannelId};
 
 use crate::telemetry::words::OpsCommand;
 
@@ -21,6 +22,10 @@ pub const MAX_REQUEST: usize = 64 * 1024;
 
 /// The longest response line, octets, its end included.
 pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
+
+/// What is said of a wrong actor.
+const WRONG_ACTOR: &str =
+    "actor: expected a name of 1-32 letters, few digits and @._-, beginning with a letter";
 
 /// What staff can ask of a running gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,28 +108,8 @@ impl Request {
 pub struct Actor {
     /// The user id of the asking process, as the kernel tells it.
     pub uid: Option<u32>,
-    /// The name given in the request; only a note.
+    /// The name given in the request; only a note. It stands in the audit file.
     pub name: Option<ActorName>,
-}
-
-/// A name of staff: 1-64 printable ASCII characters without quotes, no phone number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActorName(String);
-
-impl ActorName {
-    /// Checks what the name is made of.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let allowed = |b: u8| (b.is_ascii_graphic() && b != b'"' && b != b'\\') || b == b' ';
-        let fits = (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !looks_like_a_number(text);
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// A request and the name of who asks.
@@ -147,7 +132,7 @@ impl Call {
             None => None,
             Some(name) => {
                 let name = name.as_str().and_then(ActorName::parse);
-                Some(name.ok_or(Refusal::new("actor: expected a name of 1-64 printable ASCII characters"))?)
+                Some(name.ok_or(Refusal::new(WRONG_ACTOR))?)
             }
         };
         let request: Request =

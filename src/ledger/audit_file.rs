@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use veilgate_ledger::{
     Actor, Anchor, AuditEvent, Chain, Expectation, Sm3Hash, Verified, last_whole_line, verify,
@@ -16,6 +17,8 @@ use super::AuditLine;
 
 /// Records between checkpoints.
 const CHECKPOINT_EVERY: u64 = 1000;
+/// The longest that a record waits for checkpoint and anchor.
+const ANCHOR_EVERY: Duration = Duration::from_secs(600);
 /// More than the longest line.
 const TAIL: u64 = 64 * 1024;
 
@@ -23,12 +26,25 @@ const TAIL: u64 = 64 * 1024;
 pub struct AuditFile {
     path: PathBuf,
     file: File,
+    /// Octets that are whole; what a failed write left behind them is cut off before the next.
+    length: u64,
     chain: Chain,
     key: SecretKey,
+    anchored: Anchored,
+}
+
+/// How far the anchor file has come.
+#[derive(Clone, Copy)]
+struct Anchored {
+    seq: u64,
+    at: Timestamp,
+    /// A checkpoint was written since.
+    due: bool,
 }
 
 impl AuditFile {
-    /// Opens or begins the file. A torn last line, which only a crash leaves, is cut off and that is recorded.
+    /// Opens or begins the file. A torn last line, which only a crash leaves, is cut off and that is recorded; so is
+    /// an end that does not reach the anchor, before a new anchor takes its place.
     ///
     /// # Errors
     /// [`io::Error`] as the disk gives it; `InvalidData` if the last line is not a true record.
@@ -46,14 +62,19 @@ impl AuditFile {
             })?,
             None => Chain::new(genesis(&key)),
         };
-        let mut audit = Self { path: path.to_path_buf(), file, chain, key };
-        if torn > 0 {
-            audit.file.set_len(length - torn)?;
-            audit.append(&[AuditLine {
-                actor: Actor::System,
-                event: AuditEvent::TailCut { octets: torn },
-                at: now,
-            }])?;
+        let anchored = Anchored { seq: chain.head().seq, at: now, due: false };
+        let missing = missing(path, &chain, &key);
+        let length = length - torn;
+        let mut audit = Self { path: path.to_path_buf(), file, length, chain, key, anchored };
+        let cut = (torn > 0).then_some(AuditEvent::TailCut { octets: torn });
+        let missing = missing.map(|records| AuditEvent::TailMissing { records });
+        let found: Vec<AuditLine> = [cut, missing]
+            .into_iter()
+            .flatten()
+            .map(|event| AuditLine { actor: Actor::System, event, at: now })
+            .collect();
+        if !found.is_empty() {
+            audit.append(&found)?;
         }
         Ok(audit)
     }
@@ -65,13 +86,33 @@ impl AuditFile {
     pub fn append(&mut self, records: &[AuditLine]) -> io::Result<()> {
         let mut chain = self.chain.clone();
         let mut out = Vec::with_capacity(records.len() * 256);
+        let mut checked = false;
         for AuditLine { actor, event, at } in records {
             chain.append(actor, event, *at, &mut out);
             if chain.checkpoint_due(CHECKPOINT_EVERY) {
                 chain.checkpoint(&self.key, *at, &mut out).map_err(io::Error::other)?;
+                checked = true;
             }
         }
-        self.write(chain, &out)
+        self.write(chain, &out)?;
+        self.anchored.due |= checked;
+        Ok(())
+    }
+
+    /// Writes the anchor file if a checkpoint was written since, and both if records have waited for ten minutes:
+    /// after a crash, too, it shows where the file ended.
+    ///
+    /// # Errors
+    /// [`io::Error`] as the disk gives it; the records themselves are safe.
+    pub fn keep_anchor(&mut self, now: Timestamp) -> io::Result<()> {
+        if self.anchored.due {
+            return self.anchor(now);
+        }
+        if self.chain.head().seq == self.anchored.seq {
+            self.anchored.at = now;
+            return Ok(());
+        }
+        if now.since(self.anchored.at) < ANCHOR_EVERY { Ok(()) } else { self.checkpoint(now) }
     }
 
     /// Signs the present end and notes it in the anchor file.
@@ -83,27 +124,49 @@ impl AuditFile {
         let mut out = Vec::new();
         chain.checkpoint(&self.key, now, &mut out).map_err(io::Error::other)?;
         self.write(chain, &out)?;
+        self.anchored.due = true;
+        self.anchor(now)
+    }
+
+    fn anchor(&mut self, now: Timestamp) -> io::Result<()> {
         let anchor = self.chain.anchor(now, Some(&self.key)).map_err(io::Error::other)?;
         let path = anchor_file(&self.path);
         let fresh = path.with_extension("new");
-        fs::write(&fresh, format!("{anchor}\n"))?;
-        fs::rename(fresh, path)
+        let mut file = File::create(&fresh)?;
+        file.write_all(format!("{anchor}\n").as_bytes())?;
+        file.sync_data()?;
+        fs::rename(fresh, path)?;
+        self.anchored = Anchored { seq: anchor.position.seq, at: now, due: false };
+        Ok(())
+    }
+
+    /// From now on the disk takes nothing, or takes it again.
+    #[cfg(test)]
+    pub(super) fn refuse(&mut self, refuse: bool) -> io::Result<()> {
+        self.file = OpenOptions::new().read(true).append(!refuse).open(&self.path)?;
+        Ok(())
     }
 
     fn write(&mut self, chain: Chain, out: &[u8]) -> io::Result<()> {
-        let before = self.file.metadata()?.len();
-        let written = self.file.write_all(out).and_then(|()| self.file.sync_data());
-        match written {
-            Ok(()) => {
-                self.chain = chain;
-                Ok(())
-            }
-            Err(error) => {
-                self.file.set_len(before)?;
-                Err(error)
-            }
+        if self.file.metadata()?.len() > self.length {
+            self.file.set_len(self.length)?;
         }
+        self.file.write_all(out).and_then(|()| self.file.sync_data())?;
+        self.length += u64::try_from(out.len()).unwrap_or(0);
+        self.chain = chain;
+        Ok(())
     }
+}
+
+/// How many records the anchor beside the file notes that the file does not have; `None` if it has them, or if there
+/// is no anchor of ours to tell.
+fn missing(audit: &Path, chain: &Chain, key: &SecretKey) -> Option<u64> {
+    let text = fs::read_to_string(anchor_file(audit)).ok()?;
+    let anchor = Anchor::parse(text.trim_end()).ok()?;
+    anchor.verify(&key.public_key()).ok()?;
+    let head = chain.head();
+    let gone = anchor.position.seq.checked_sub(head.seq)?;
+    (anchor.position != head).then_some(gone)
 }
 
 /// The anchor file beside an audit file.
@@ -139,3 +202,6 @@ pub fn verify_audit(audit: &Path, key: Option<&PublicKey>, anchor: Option<&Path>
 fn genesis(key: &SecretKey) -> Sm3Hash {
     Sm3Hash::of(key.public_key().to_hex().as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

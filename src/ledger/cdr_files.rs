@@ -58,16 +58,24 @@ impl CdrFiles {
         self.open.iter().map(age).min().unwrap_or(Duration::MAX).min(Duration::from_secs(60))
     }
 
-    /// Appends CDRs and syncs; also closes files whose time has come.
+    /// Appends CDRs and syncs; also closes files whose time has come. Those that are safe move from `cdrs` to `written`.
     ///
     /// # Errors
-    /// [`io::Error`]: the CDRs are to be handed in again. A file that could not be written is given up as it is.
-    pub fn append(&mut self, cdrs: &[Arc<Cdr>], now: Timestamp) -> io::Result<()> {
+    /// [`io::Error`]: the CDRs that are left are to be handed in again. A file that could not be written is given up
+    /// as it is.
+    pub fn append(
+        &mut self,
+        cdrs: &mut Vec<Arc<Cdr>>,
+        written: &mut Vec<MessageId>,
+        now: Timestamp,
+    ) -> io::Result<()> {
         self.rotate(now)?;
         for kind in KINDS {
             let of_kind: Vec<&Cdr> = cdrs.iter().map(|cdr| &**cdr).filter(|cdr| cdr.kind == kind).collect();
             if !of_kind.is_empty() {
                 self.append_kind(kind, &of_kind, now)?;
+                written.extend(of_kind.iter().map(|cdr| cdr.id));
+                cdrs.retain(|cdr| cdr.kind != kind);
             }
         }
         Ok(())
@@ -127,14 +135,17 @@ impl CdrFiles {
             self.sequence += 1;
             let path =
                 self.config.cdr_dir.join(CdrFile::name(kind, &self.config.carrier, now, self.sequence));
-            let file = match OpenOptions::new().append(true).create_new(true).mode(0o600).open(path) {
+            let file = match OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 opened => opened?,
             };
             let mut header = Vec::new();
             let content = CdrFile::begin(kind, &mut header);
             let mut open = OpenFile { kind, content, file, octets: 0, opened_at: now };
-            open.file.write_all(&header)?;
+            if let Err(error) = open.file.write_all(&header) {
+                fs::remove_file(path)?;
+                return Err(error);
+            }
             open.octets = u64::try_from(header.len()).unwrap_or(0);
             sync_folder(&self.config.cdr_dir)?;
             self.open.push(open);
@@ -241,4 +252,4 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

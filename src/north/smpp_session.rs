@@ -569,7 +569,10 @@ fn bind_kind(mode: BindMode) -> BindKind {
 fn refusal_status(refusal: BindRefusal) -> Status {
     match refusal {
         BindRefusal::InvalidSystemId | BindRefusal::InvalidPassword => Status::RINVPASWD,
-        BindRefusal::NotAllowed | BindRefusal::TooManyBinds | BindRefusal::NowLockedOut | BindRefusal::LockedOut => Status::RBINDFAIL,
+        BindRefusal::NotAllowed
+        | BindRefusal::TooManyBinds
+        | BindRefusal::NowLockedOut
+        | BindRefusal::LockedOut => Status::RBINDFAIL,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -75,6 +76,7 @@ fn start(channel: Arc<Channel>, config: &Config, hub: &Arc<Hub>) -> Running {
     let (stop, stopping) = watch::channel(false);
     let mut links = JoinSet::new();
     let limiter = Arc::new(Mutex::new(BindLimiter::default()));
+    let links_up = Arc::new(AtomicU32::new(0));
     if let Some((index, facts)) = hub.flow.channel(&channel.id) {
         let modes = channel.binds.iter().flat_map(|bind| {
             let count = usize::try_from(bind.count.get()).unwrap_or(1);
@@ -99,6 +101,7 @@ fn start(channel: Arc<Channel>, config: &Config, hub: &Arc<Hub>) -> Running {
                 rate: channel.rate_per_second,
                 limiter: Arc::clone(&limiter),
                 facts,
+                links_up: Arc::clone(&links_up),
             };
             links.spawn(smsc_link::run(Arc::clone(hub), Arc::new(link), stopping.clone()));
         }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -17,6 +18,7 @@ use veilgate_flow::{
     Answer, Attribution, ChannelFacts, DeliverAnswer, Incoming, LinkEvent, LinkPlace, Moment, Outcomes,
     Outgoing, ReceiptFact, Turn, Unattributed, Waiting,
 };
+use veilgate_ledger::{Actor, AuditEvent};
 use veilgate_names::{ChannelId, MessageId, Monotonic, Octets};
 use veilgate_smpp::codec::{
     Address, CString, EsmClass, OctetString, RegisteredDelivery, Status, Tag, Time, Tlvs,
@@ -79,6 +81,8 @@ pub struct LinkConfig {
     pub limiter: Arc<Mutex<BindLimiter>>,
     /// How the SMSC writes things.
     pub facts: ChannelFacts,
+    /// How many of the channel's links are bound.
+    pub links_up: Arc<AtomicU32>,
 }
 
 /// Keeps the link up until `stop` is true.
@@ -424,6 +428,10 @@ impl Link {
         self.up = true;
         self.metrics.binds.inc();
         self.hub.flow.link_up(self.place(), outcomes);
+        if self.config.links_up.fetch_add(1, Ordering::Relaxed) == 0 {
+            let event = AuditEvent::ChannelUp { channel: self.config.channel.clone() };
+            self.hub.ledger.audit(Actor::System, event);
+        }
         let kind = match self.config.mode {
             BindMode::Transmitter => BindKind::Transmitter,
             BindMode::Receiver => BindKind::Receiver,
@@ -558,6 +566,10 @@ impl Link {
         self.metrics.unanswered.dec_by(i64::try_from(self.open.len()).unwrap_or(0));
         if self.up {
             self.metrics.binds.dec();
+            if self.config.links_up.fetch_sub(1, Ordering::Relaxed) == 1 {
+                let event = AuditEvent::ChannelDown { channel: self.config.channel.clone() };
+                self.hub.ledger.audit(Actor::System, event);
+            }
             let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
             let place = self.place();
             self.hub.flow.link_down(place, &unanswered, &unsent, clock::now(), &mut turn, &mut outcomes);

@@ -31,7 +31,10 @@ pub enum BindRefusal {
     /// The account has as many binds as it may have.
     #[error("too many binds")]
     TooManyBinds,
-    /// Too many failures of this account from this source; said from the locking failure on.
+    /// Too many failures of this account from this source: this one locks it.
+    #[error("locked out now")]
+    NowLockedOut,
+    /// The source is locked out of this account since an earlier failure.
     #[error("locked out")]
     LockedOut,
 }
@@ -163,7 +166,7 @@ impl Accounts {
                 self.lockouts.forgive(system_id, source);
                 Ok(account)
             }
-            Err(_) if self.lockouts.strike(system_id, source, now) => Err(BindRefusal::LockedOut),
+            Err(_) if self.lockouts.strike(system_id, source, now) => Err(BindRefusal::NowLockedOut),
             Err(refusal) => Err(refusal),
         }
     }

@@ -21,7 +21,7 @@ fn config(folder: &Path) -> LedgerConfig {
     }
 }
 
-fn cdr(id: u64) -> Arc<Cdr> {
+pub(crate) fn cdr(id: u64) -> Arc<Cdr> {
     Arc::new(Cdr {
         id: MessageId(id),
         kind: CdrKind::MobileTerminated,
@@ -58,7 +58,9 @@ fn cdr(id: u64) -> Arc<Cdr> {
 fn folder(closed: bool) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let mut files = CdrFiles::open(config(folder.path()), &telemetry()).unwrap();
-    files.append(&[cdr(1), cdr(2), cdr(3)], NOW).unwrap();
+    let (mut cdrs, mut written) = (vec![cdr(1), cdr(2), cdr(3)], Vec::new());
+    files.append(&mut cdrs, &mut written, NOW).unwrap();
+    assert_eq!((cdrs.len(), written.len()), (0, 3));
     if closed {
         files.close_all().unwrap();
     }

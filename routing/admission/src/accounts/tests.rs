@@ -97,7 +97,7 @@ fn failures_lock_the_source_whether_or_not_the_name_exists() {
         for _ in 0..4 {
             assert_eq!(enter(&accounts, name, "wrong").unwrap_err(), refusal);
         }
-        assert_eq!(enter(&accounts, name, "wrong").unwrap_err(), BindRefusal::LockedOut);
+        assert_eq!(enter(&accounts, name, "wrong").unwrap_err(), BindRefusal::NowLockedOut);
         assert_eq!(enter(&accounts, name, "secret").unwrap_err(), BindRefusal::LockedOut);
     }
     let elsewhere = "192.0.2.2".parse().unwrap();

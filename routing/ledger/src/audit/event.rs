@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use veilgate_names::{AccountId, AuthorizationId, ChannelId, KeyId, PlatformId, Reason};
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, PlatformId, Reason};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +14,41 @@ pub enum Actor {
     Account(AccountId),
     /// A notary platform.
     Platform(PlatformId),
-    /// Carrier staff on the ops socket, by their user id on the host.
-    Operator(u32),
+    /// Carrier staff on the ops socket: their user id on the host, and the name they gave, which is only a note.
+    Operator {
+        /// As the kernel tells it.
+        uid: u32,
+        /// As they say.
+        name: Option<ActorName>,
+    },
     /// A peer whose name is not an account's; the name itself is not kept, since it may be anything.
     Unknown,
+}
+
+/// A name that staff give themselves: 1-32 of `[0-9A-Za-z@._ -]`, beginning with a letter, with at most six digits, so
+/// that no phone number fits in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActorName(Box<str>);
+
+impl ActorName {
+    /// Checks length, alphabet and digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b' ' | b'-');
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let fits = (1..=32).contains(&text.len())
+            && text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text.bytes().all(allowed)
+            && digits <= 6;
+        fits.then(|| Self(text.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What happened (A-7.6-1). Whether it succeeded is part of what it is.
@@ -32,6 +63,10 @@ pub enum AuditEvent {
     Stopped,
     /// A torn last line of so many octets was cut off at the start.
     TailCut { octets: u64 },
+    /// The file ends so many records before the place that the anchor beside it notes; 0 if it is as long but another.
+    TailMissing { records: u64 },
+    /// So many records were left out because the disk took none: refused binds, and others.
+    RecordsOmitted { refused_binds: u64, others: u64 },
     /// A peer bound.
     BindAccepted { source: IpAddr, mode: BindMode },
     /// A bind was refused.
@@ -42,14 +77,12 @@ pub enum AuditEvent {
     Unbound { source: IpAddr },
     /// Authorizations were registered or replaced.
     AuthorizationsRegistered { count: u64 },
-    /// A registration was refused.
-    AuthorizationRefused { reason: Reason },
+    /// Registrations of an import were refused.
+    AuthorizationsRefused { count: u64 },
     /// One authorization was revoked.
     AuthorizationRevoked { authorization: AuthorizationId },
     /// A revocation was refused.
     RevocationRefused { authorization: AuthorizationId, reason: Reason },
-    /// Messages were refused for one reason since the last such record of this account.
-    MessagesRefused { reason: Reason, count: u64 },
     /// A new configuration took hold.
     Reloaded { part: ConfigPart, added: u64, changed: u64, removed: u64 },
     /// A new configuration was refused; the old one stays.
@@ -58,18 +91,16 @@ pub enum AuditEvent {
     FeedImported { bindings: u64, tenures: u64 },
     /// A subscriber feed was refused as a whole.
     FeedRefused,
-    /// A key came into use.
-    KeyLoaded { key: KeyId },
-    /// A key went out of use.
-    KeyRetired { key: KeyId },
-    /// A key was asked for that is not there.
-    KeyMissing { key: KeyId },
-    /// A south channel can be used.
+    /// Staff switched a south channel on, until the next start or reload.
+    ChannelEnabled { channel: ChannelId },
+    /// Staff switched a south channel off, until the next start or reload.
+    ChannelDisabled { channel: ChannelId },
+    /// Staff asked the gateway to finish and stop.
+    DrainRequested,
+    /// The first link of a south channel is bound.
     ChannelUp { channel: ChannelId },
-    /// A south channel cannot be used.
+    /// The last link of a south channel is gone.
     ChannelDown { channel: ChannelId },
-    /// Old data was deleted.
-    Purged { kind: PurgedKind, count: u64 },
 }
 
 /// How a peer bound.
@@ -103,16 +134,10 @@ pub enum ConfigPart {
     Accounts,
     Channels,
     Platforms,
-}
-
-/// What was purged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum PurgedKind {
-    Messages,
-    Authorizations,
-    CdrFiles,
-    AuditFiles,
+    Enterprises,
+    ServiceNumbers,
+    /// All of it.
+    Whole,
 }
 
 impl AuditEvent {
@@ -125,25 +150,25 @@ impl AuditEvent {
         "draining",
         "stopped",
         "tail_cut",
+        "tail_missing",
+        "records_omitted",
         "bind_accepted",
         "bind_refused",
         "account_locked",
         "unbound",
         "authorizations_registered",
-        "authorization_refused",
+        "authorizations_refused",
         "authorization_revoked",
         "revocation_refused",
-        "messages_refused",
         "reloaded",
         "reload_refused",
         "feed_imported",
         "feed_refused",
-        "key_loaded",
-        "key_retired",
-        "key_missing",
+        "channel_enabled",
+        "channel_disabled",
+        "drain_requested",
         "channel_up",
         "channel_down",
-        "purged",
         Self::CHECKPOINT,
     ];
 
@@ -155,25 +180,25 @@ impl AuditEvent {
             Self::Draining => "draining",
             Self::Stopped => "stopped",
             Self::TailCut { .. } => "tail_cut",
+            Self::TailMissing { .. } => "tail_missing",
+            Self::RecordsOmitted { .. } => "records_omitted",
             Self::BindAccepted { .. } => "bind_accepted",
             Self::BindRefused { .. } => "bind_refused",
             Self::AccountLocked { .. } => "account_locked",
             Self::Unbound { .. } => "unbound",
             Self::AuthorizationsRegistered { .. } => "authorizations_registered",
-            Self::AuthorizationRefused { .. } => "authorization_refused",
+            Self::AuthorizationsRefused { .. } => "authorizations_refused",
             Self::AuthorizationRevoked { .. } => "authorization_revoked",
             Self::RevocationRefused { .. } => "revocation_refused",
-            Self::MessagesRefused { .. } => "messages_refused",
             Self::Reloaded { .. } => "reloaded",
             Self::ReloadRefused { .. } => "reload_refused",
             Self::FeedImported { .. } => "feed_imported",
             Self::FeedRefused => "feed_refused",
-            Self::KeyLoaded { .. } => "key_loaded",
-            Self::KeyRetired { .. } => "key_retired",
-            Self::KeyMissing { .. } => "key_missing",
+            Self::ChannelEnabled { .. } => "channel_enabled",
+            Self::ChannelDisabled { .. } => "channel_disabled",
+            Self::DrainRequested => "drain_requested",
             Self::ChannelUp { .. } => "channel_up",
             Self::ChannelDown { .. } => "channel_down",
-            Self::Purged { .. } => "purged",
         }
     }
 
@@ -183,22 +208,27 @@ impl AuditEvent {
         !matches!(
             self,
             Self::TailCut { .. }
+                | Self::TailMissing { .. }
+                | Self::RecordsOmitted { .. }
                 | Self::BindRefused { .. }
                 | Self::AccountLocked { .. }
-                | Self::AuthorizationRefused { .. }
+                | Self::AuthorizationsRefused { .. }
                 | Self::RevocationRefused { .. }
-                | Self::MessagesRefused { .. }
                 | Self::ReloadRefused { .. }
                 | Self::FeedRefused
-                | Self::KeyMissing { .. }
                 | Self::ChannelDown { .. }
         )
     }
 
     pub(super) fn write_fields(&self, line: &mut JsonLine<'_>) {
         match self {
-            Self::Started | Self::Draining | Self::Stopped | Self::FeedRefused => {}
+            Self::Started | Self::Draining | Self::Stopped | Self::FeedRefused | Self::DrainRequested => {}
             Self::TailCut { octets } => line.number("octets", *octets),
+            Self::TailMissing { records } => line.number("records", *records),
+            Self::RecordsOmitted { refused_binds, others } => {
+                line.number("refused_binds", *refused_binds);
+                line.number("others", *others);
+            }
             Self::BindAccepted { source, mode } => {
                 line.address(*source);
                 line.text("mode", mode.name());
@@ -208,18 +238,15 @@ impl AuditEvent {
                 line.text("cause", cause.name());
             }
             Self::AccountLocked { source } | Self::Unbound { source } => line.address(*source),
-            Self::AuthorizationsRegistered { count } => line.number("count", *count),
-            Self::AuthorizationRefused { reason } => line.text("reason", reason.name()),
+            Self::AuthorizationsRegistered { count } | Self::AuthorizationsRefused { count } => {
+                line.number("count", *count);
+            }
             Self::AuthorizationRevoked { authorization } => {
                 line.text("authorization", authorization.as_str())
             }
             Self::RevocationRefused { authorization, reason } => {
                 line.text("authorization", authorization.as_str());
                 line.text("reason", reason.name());
-            }
-            Self::MessagesRefused { reason, count } => {
-                line.text("reason", reason.name());
-                line.number("count", *count);
             }
             Self::Reloaded { part, added, changed, removed } => {
                 line.text("part", part.name());
@@ -232,16 +259,10 @@ impl AuditEvent {
                 line.number("bindings", *bindings);
                 line.number("tenures", *tenures);
             }
-            Self::KeyLoaded { key } | Self::KeyRetired { key } | Self::KeyMissing { key } => {
-                line.text("key", key.as_str());
-            }
-            Self::ChannelUp { channel } | Self::ChannelDown { channel } => {
-                line.text("channel", channel.as_str())
-            }
-            Self::Purged { kind, count } => {
-                line.text("kind", kind.name());
-                line.number("count", *count);
-            }
+            Self::ChannelUp { channel }
+            | Self::ChannelDown { channel }
+            | Self::ChannelEnabled { channel }
+            | Self::ChannelDisabled { channel } => line.text("channel", channel.as_str()),
         }
     }
 }
@@ -274,17 +295,9 @@ impl ConfigPart {
             Self::Accounts => "accounts",
             Self::Channels => "channels",
             Self::Platforms => "platforms",
-        }
-    }
-}
-
-impl PurgedKind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Messages => "messages",
-            Self::Authorizations => "authorizations",
-            Self::CdrFiles => "cdr_files",
-            Self::AuditFiles => "audit_files",
+            Self::Enterprises => "enterprises",
+            Self::ServiceNumbers => "service_numbers",
+            Self::Whole => "whole",
         }
     }
 }
@@ -296,7 +309,10 @@ impl Actor {
             Self::Unknown => line.text("user", "unknown"),
             Self::Account(account) => line.tagged("user", "account:", account.as_str()),
             Self::Platform(platform) => line.tagged("user", "platform:", platform.as_str()),
-            Self::Operator(uid) => line.tagged("user", "operator:", &uid.to_string()),
+            Self::Operator { uid, name: None } => line.tagged("user", "operator:", &uid.to_string()),
+            Self::Operator { uid, name: Some(name) } => {
+                line.tagged("user", &format!("operator:{uid}:"), name.as_str());
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
 use proptest::prelude::*;
-use veilgate_names::{AccountId, AuthorizationId, ChannelId, KeyId, PlatformId, Reason, Timestamp};
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, PlatformId, Reason, Timestamp};
 use veilgate_notary::{PublicKey, SecretKey};
 
 use super::anchor::{Anchor, Position};
 use super::chain::{Chain, ResumeError, Tail, last_whole_line};
-use super::event::{Actor, AuditEvent, BindMode, ConfigPart, PurgedKind, RefusedBind};
+use super::event::{Actor, ActorName, AuditEvent, BindMode, ConfigPart, RefusedBind};
 use super::verify::{Broken, BrokenKind, Expectation, Verified, verify};
 use crate::hash::Sm3Hash;
 
@@ -22,32 +22,31 @@ fn genesis() -> Sm3Hash {
 fn events() -> Vec<AuditEvent> {
     let source = "192.0.2.1".parse().unwrap();
     let authorization = AuthorizationId::parse("au-\"1\"\\").unwrap();
-    let key = KeyId::parse("k1").unwrap();
     let channel = ChannelId::parse("smsc-1").unwrap();
     vec![
         AuditEvent::Started,
         AuditEvent::Draining,
         AuditEvent::Stopped,
         AuditEvent::TailCut { octets: 17 },
+        AuditEvent::TailMissing { records: 2 },
+        AuditEvent::RecordsOmitted { refused_binds: 7, others: 1 },
         AuditEvent::BindAccepted { source, mode: BindMode::Transceiver },
         AuditEvent::BindRefused { source, cause: RefusedBind::WrongPassword },
         AuditEvent::AccountLocked { source },
         AuditEvent::Unbound { source },
         AuditEvent::AuthorizationsRegistered { count: 3 },
-        AuditEvent::AuthorizationRefused { reason: Reason::AuthInvalid },
+        AuditEvent::AuthorizationsRefused { count: 2 },
         AuditEvent::AuthorizationRevoked { authorization: authorization.clone() },
         AuditEvent::RevocationRefused { authorization, reason: Reason::NotPermitted },
-        AuditEvent::MessagesRefused { reason: Reason::Tps, count: 9 },
         AuditEvent::Reloaded { part: ConfigPart::Accounts, added: 1, changed: 2, removed: 3 },
         AuditEvent::ReloadRefused { part: ConfigPart::Channels },
         AuditEvent::FeedImported { bindings: 1_000_000, tenures: 900_000 },
         AuditEvent::FeedRefused,
-        AuditEvent::KeyLoaded { key: key.clone() },
-        AuditEvent::KeyRetired { key: key.clone() },
-        AuditEvent::KeyMissing { key },
+        AuditEvent::ChannelEnabled { channel: channel.clone() },
+        AuditEvent::ChannelDisabled { channel: channel.clone() },
+        AuditEvent::DrainRequested,
         AuditEvent::ChannelUp { channel: channel.clone() },
         AuditEvent::ChannelDown { channel },
-        AuditEvent::Purged { kind: PurgedKind::Messages, count: 5 },
     ]
 }
 
@@ -56,7 +55,8 @@ fn actors() -> Vec<Actor> {
         Actor::System,
         Actor::Account(AccountId::parse("a\"\\b").unwrap()),
         Actor::Platform(PlatformId::parse("p1").unwrap()),
-        Actor::Operator(1000),
+        Actor::Operator { uid: 1000, name: None },
+        Actor::Operator { uid: 1000, name: ActorName::parse("zhang wei") },
         Actor::Unknown,
     ]
 }
@@ -145,6 +145,21 @@ fn every_event_and_actor_is_one_json_line_of_its_type() {
     let mut names: Vec<_> = events().iter().map(AuditEvent::name).collect();
     names.push(AuditEvent::CHECKPOINT);
     assert_eq!(names, AuditEvent::TYPES);
+}
+
+#[test]
+fn staff_stand_with_user_id_and_name() {
+    let (mut chain, mut out) = (Chain::new(genesis()), Vec::new());
+    let actor = Actor::Operator { uid: 1000, name: ActorName::parse("zhang.wei") };
+    chain.append(&actor, &AuditEvent::DrainRequested, NOW, &mut out);
+    let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["user"], "operator:1000:zhang.wei");
+    for bad in
+        ["", "1", "8613800138000", "a13800138000", "a 1380 013", "a\"", "a:b", "\u{5f20}", &"a".repeat(33)]
+    {
+        assert_eq!(ActorName::parse(bad), None, "{bad}");
+    }
+    assert!(ActorName::parse("z123456@noc-1").is_none() && ActorName::parse("z12345@noc-1").is_some());
 }
 
 #[test]
@@ -351,7 +366,9 @@ fn another_installations_chain_does_not_pass_for_this_one() {
     let stranger = SecretKey::from_bytes(&[8; 32]).unwrap().public_key();
     assert_eq!(verify(&file[..], &expectation(&stranger, &anchor)).unwrap_err().kind, BrokenKind::BadAnchor);
     let unsigned = Anchor { signature: None, ..anchor };
-    assert_eq!(verify(&file[..], &expectation(&public, &unsigned)).unwrap_err().kind, BrokenKind::BadAnchor);
+    let broken = verify(&file[..], &expectation(&public, &unsigned)).unwrap_err();
+    assert_eq!(broken.kind, BrokenKind::UnsignedAnchor);
+    assert!(broken.to_string().starts_with("the anchor is not signed"), "{broken}");
 }
 
 proptest! {

@@ -65,6 +65,8 @@ pub enum BrokenKind {
     BadCheckpoint,
     /// There should have been a checkpoint by now.
     NoCheckpoint,
+    /// The anchor carries no signature, but a key to check it with was given.
+    UnsignedAnchor,
     /// The anchor is not signed by the key.
     BadAnchor,
     /// The record is not the one that the anchor notes, or the anchor notes one before the file.
@@ -75,7 +77,15 @@ pub enum BrokenKind {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
+        match self.kind {
+            BrokenKind::UnsignedAnchor => {
+                return f.write_str("the anchor is not signed; with a key only a signed anchor counts");
+            }
+            BrokenKind::BadAnchor => {
+                return f.write_str("the anchor's signature is not this key's");
+            }
+            _ => write!(f, "line {}", self.line)?,
+        }
         if let Some(seq) = self.seq {
             write!(f, ", record {seq}")?;
         }
@@ -115,6 +125,9 @@ impl<'a> Walk<'a> {
         let walk = Self { expectation, line: 1, last: None, checkpoints: 0, since_checkpoint: 0 };
         let Some(anchor) = expectation.anchor else { return Ok(walk) };
         let seq = Some(anchor.position.seq);
+        if expectation.key.is_some() && anchor.signature.is_none() {
+            return Err(walk.broken(seq, BrokenKind::UnsignedAnchor));
+        }
         if expectation.key.is_some_and(|key| anchor.verify(key).is_err()) {
             return Err(walk.broken(seq, BrokenKind::BadAnchor));
         }
