@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod audit;
 mod canary;
 mod gateway;
 mod operations;
