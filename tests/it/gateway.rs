@@ -97,7 +97,13 @@ pub(crate) struct RawParty {
 
 /// Everything that was written north, by whom it was read.
 #[derive(Clone, Default)]
-struct North(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+struct North(Arc<Mutex<Vec<Heard>>>);
+
+/// What one party received.
+struct Heard {
+    who: String,
+    octets: Vec<u8>,
+}
 
 /// Log lines, kept in memory.
 #[derive(Clone, Default)]
@@ -365,8 +371,8 @@ impl Gateway {
         let sent = [SHOP_NUMBER, RIVAL_NUMBER, &self.persons[0].pseudonym, &self.persons[0].authorization];
         let scanner = Scanner::with_sent(&numbers, &[&sent.join(" ")]);
         let mut found = scanner.scan("log", self.log.text().as_bytes());
-        for (who, octets) in self.north.0.lock().unwrap().iter() {
-            found.extend(scanner.scan(who, octets));
+        for heard in self.north.0.lock().unwrap().iter() {
+            found.extend(scanner.scan(&heard.who, &heard.octets));
         }
         for file in files_under(&self.folder().join("data")) {
             found.extend(scanner.scan(&file.display().to_string(), &fs::read(&file).unwrap()));
@@ -534,7 +540,7 @@ impl Drop for RawParty {
 
 impl North {
     fn note(&self, who: &str, octets: &[u8]) {
-        self.0.lock().unwrap().push((who.to_owned(), octets.to_vec()));
+        self.0.lock().unwrap().push(Heard { who: who.to_owned(), octets: octets.to_vec() });
     }
 }
 

@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "tests"
 )]
 
@@ -11,6 +12,7 @@ mod architecture;
 mod audit;
 mod canary;
 mod gateway;
+mod kill;
 mod operations;
 mod smpp_abuse;
 mod smpp_binds;
