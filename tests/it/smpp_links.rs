@@ -180,3 +180,93 @@ async fn a_reply_without_a_conversation_goes_nowhere() {
     notary.is_quiet().await;
     shop.is_quiet().await;
 }
+
+/// Cases 6, 7 and 9 from the other side: an SMSC's mistakes are answered like a client's, and a length that cannot be
+/// ends the link; it comes back.
+#[tokio::test]
+async fn mistakes_of_an_smsc_are_answered() {
+    let stage = Stage::plain().await;
+    let mut link = stage.link().await;
+    stage.channels_up(1).await;
+    for id in [0x0b00, SUBMIT_SM, QUERY_SM, BIND_TRANSCEIVER] {
+        let answer = link.call(id, vec![1; 30]).await;
+        assert_eq!((answer.id, answer.status), (GENERIC_NACK, 3), "command {id:#x}");
+    }
+    let malformed: [(u32, Vec<u8>); 4] = [
+        (1, {
+            let mut long = Message::from_subscriber("8613000000000", SERVICE_NUMBER, "hi");
+            long.length = Some(99);
+            long.body()
+        }),
+        (0x0a, Message::from_subscriber(&"9".repeat(21), SERVICE_NUMBER, "hi").body()),
+        (0x0b, Message::from_subscriber("8613000000000", &"1".repeat(21), "hi").body()),
+        (
+            0xc0,
+            [Message::from_subscriber("8613000000000", SERVICE_NUMBER, "hi").body(), vec![4, 0x24, 0]]
+                .concat(),
+        ),
+    ];
+    for (status, body) in malformed {
+        let answer = link.call(DELIVER_SM, body).await;
+        assert_eq!((answer.id, answer.status), (DELIVER_SM | RESPONSE, status));
+    }
+    for id in [0x8000_0004, GENERIC_NACK, 0x0102] {
+        link.write(&Pdu::new(id, 4242, b"1\0\x001\0".to_vec()).octets()).await;
+    }
+    link.is_quiet().await;
+    link.write(&[0xff; 16]).await;
+    let said = link.until_closed().await;
+    assert_eq!(said.iter().map(|pdu| (pdu.id, pdu.status)).collect::<Vec<_>>(), [(GENERIC_NACK, 2)]);
+    stage.link().await.is_quiet().await;
+}
+
+/// Case 22 and 10: the gateway binds as configured, and tries again when it is refused.
+#[tokio::test]
+async fn the_gateway_binds_as_configured() {
+    for version in [0x33, 0x34, 0x50] {
+        let lines = format!("interface_version = {version}\nsystem_type = \"VMA\"");
+        let stage = Stage::set(Plan { channels: &[&lines], ..Plan::default() }).await;
+        let mut refused = stage.smscs[0].connection().await;
+        let bind = refused.read().await.unwrap();
+        let expected = [&b"veilgate\0secret\0VMA\0"[..], &[version, 0, 0, 0]].concat();
+        assert_eq!((bind.id, &bind.body), (BIND_TRANSCEIVER, &expected));
+        refused.answer(bind.id, bind.sequence, 0x0d, &[]).await;
+        assert!(refused.until_closed().await.is_empty());
+        let mut link = stage.link().await;
+        link.is_quiet().await;
+    }
+}
+
+/// Case 13: the parts of one text go to one SMSC, however many there are.
+#[tokio::test]
+async fn parts_of_a_text_stay_together() {
+    let stage = Stage::set(Plan { channels: &["", ""], ..Plan::default() }).await;
+    let mut links = [stage.smscs[0].link().await, stage.smscs[1].link().await];
+    stage.channels_up(2).await;
+    let mut peer = stage.bound("shop").await;
+    for reference in 0..8_u8 {
+        for part in 1..=3 {
+            let mut message = Message::to(&stage.people[0].pseudonym, "");
+            if reference % 2 == 0 {
+                message.esm_class = 0x40;
+                message.text = vec![5, 0, 3, reference, 3, part, b'x'];
+            } else {
+                message.text = vec![b'x'];
+                message = message.with(0x020c, &[7, reference]).with(0x020e, &[3]).with(0x020f, &[part]);
+            }
+            peer.accepted(&message).await;
+        }
+    }
+    stage.counted("veilgate_channel_submits_total", "", 24.0).await;
+    let mut seen = [BTreeMap::new(), BTreeMap::new()];
+    for (index, link) in links.iter_mut().enumerate() {
+        for message in link.waiting(SUBMIT_SM).await {
+            let reference = message.tlv(0x020c).map_or_else(|| message.text[3], |sar| sar[1]);
+            *seen[index].entry(reference).or_insert(0) += 1;
+        }
+    }
+    for reference in 0..8_u8 {
+        let parts = [seen[0].get(&reference), seen[1].get(&reference)];
+        assert!(parts == [Some(&3), None] || parts == [None, Some(&3)], "reference {reference}: {parts:?}");
+    }
+}

@@ -427,6 +427,15 @@ impl Peer {
         assert_eq!((response.id, response.status), (DELIVER_SM | RESPONSE, 0), "{response:?}");
     }
 
+    /// Every message of this command that has come so far.
+    pub(crate) async fn waiting(&mut self, id: u32) -> Vec<Message> {
+        self.call(ENQUIRE_LINK, Vec::new()).await;
+        let (wanted, others) = self.aside.drain(..).partition(|pdu| pdu.id == id);
+        self.aside = others;
+        let wanted: VecDeque<Pdu> = wanted;
+        wanted.iter().map(Message::read).collect()
+    }
+
     /// The session lives and has nothing else to say.
     pub(crate) async fn is_quiet(&mut self) {
         let response = self.call(ENQUIRE_LINK, Vec::new()).await;

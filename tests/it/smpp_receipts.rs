@@ -329,3 +329,23 @@ pub(crate) async fn tx_and_rx(smsc: &Smsc) -> (Peer, Peer) {
     assert_eq!((transmitter.0, receiver.0), (BIND_TRANSMITTER, BIND_RECEIVER));
     (transmitter.1, receiver.1)
 }
+
+/// Case 16: a receipt's text may be UCS-2, or stand in `message_payload`.
+#[tokio::test]
+async fn a_receipt_may_be_written_in_ucs_2() {
+    let (stage, mut link, mut peer) = scene(Plan::default()).await;
+    for in_payload in [false, true] {
+        let name = format!("u{in_payload}");
+        let (ours, seen) = sent(&stage, &mut peer, &mut link, &name).await;
+        let mut receipt = bare(&seen, "");
+        let text = format!("id:{name} stat:DELIVRD");
+        receipt.data_coding = 8;
+        receipt.text = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        if in_payload {
+            receipt = receipt.clone().with(PAYLOAD, &receipt.text);
+            receipt.text.clear();
+        }
+        assert_eq!(link.call(DELIVER_SM, receipt.body()).await.status, 0);
+        assert_eq!(peer.delivered().await.tlv_text(RECEIPTED_ID).unwrap(), ours);
+    }
+}

@@ -416,7 +416,9 @@ async fn errors_of_a_client_bring_a_delivery_back_or_end_it() {
     let mut link = stage.link().await;
     let mut peer = stage.bound("shop").await;
     for (index, (status, again)) in
-        [(0x64, true), (8, true), (0x14, true), (0x65, false), (0x66, false)].iter().enumerate()
+        [(0x64, true), (8, true), (0x14, true), (0x58, true), (0x65, false), (0x66, false), (0x0b, false)]
+            .iter()
+            .enumerate()
     {
         let id = peer.accepted(&Message::to(&stage.people[0].pseudonym, "hm")).await;
         let name = index.to_string();
@@ -429,17 +431,63 @@ async fn errors_of_a_client_bring_a_delivery_back_or_end_it() {
             assert_eq!(peer.delivered().await.tlv_text(RECEIPTED_ID).unwrap(), id, "after {status:#x}");
         }
     }
-    // A nack answers a delivery, too.
+    // A nack answers a delivery, too, and time does not help there.
     let id = peer.accepted(&Message::to(&stage.people[0].pseudonym, "nack")).await;
     let seen = link.took("nack").await;
     link.receipt(&seen, "nack", "DELIVRD").await;
     let delivery = peer.incoming(DELIVER_SM).await;
-    peer.write(&Pdu { id: GENERIC_NACK, status: 3, sequence: delivery.sequence, body: Vec::new() }.octets())
-        .await;
-    assert_eq!(peer.delivered().await.tlv_text(RECEIPTED_ID).unwrap(), id);
+    assert_eq!(delivery.tlv_text(RECEIPTED_ID).unwrap(), id);
+    let nack = Pdu { id: GENERIC_NACK, status: 3, sequence: delivery.sequence, body: Vec::new() };
+    peer.write(&nack.octets()).await;
+    until("nothing pends", || stage.metric("veilgate_deliveries_acknowledged_total", "shop") >= 8.0).await;
+    assert_eq!(stage.metric("veilgate_deliveries_retried_total", "shop"), 4.0);
+    peer.is_quiet().await;
 }
 
-/// Case 25: a delivery nobody answers comes again with the same id; a late answer ends it.
+/// Case 25: a late answer to a delivery ends it: it does not come again.
+#[tokio::test]
+async fn a_late_answer_ends_a_delivery() {
+    let plan =
+        Plan { north: "response_timeout = \"500ms\"", flow: "delivery_retry = \"1s\"", ..Plan::default() };
+    let stage = Stage::set(plan).await;
+    let mut link = stage.link().await;
+    let mut peer = stage.bound("shop").await;
+    let id = peer.accepted(&Message::to(&stage.people[0].pseudonym, "hm")).await;
+    let seen = link.took("1").await;
+    link.receipt(&seen, "1", "DELIVRD").await;
+    let late = peer.incoming(DELIVER_SM).await;
+    assert_eq!(late.tlv_text(RECEIPTED_ID).unwrap(), id);
+    stage.counted("veilgate_deliveries_retried_total", "shop", 1.0).await;
+    peer.answer(DELIVER_SM, late.sequence, 0, &[0]).await;
+    // A younger one takes longer than the pause of the older.
+    peer.accepted(&Message::to(&stage.people[0].pseudonym, "next")).await;
+    let seen = link.took("2").await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    link.receipt(&seen, "2", "DELIVRD").await;
+    assert_ne!(peer.delivered().await.tlv_text(RECEIPTED_ID).unwrap(), id);
+    peer.is_quiet().await;
+}
+
+/// Case 3: where the channel says so, an overdue submit is sent again; the late answer to the first still counts, and
+/// the sender hears of it once.
+#[tokio::test]
+async fn an_overdue_submit_may_be_sent_again() {
+    let plan = Plan { channels: &["response_timeout = \"1s\"\nretry_unknown = true"], ..Plan::default() };
+    let stage = Stage::set(plan).await;
+    let mut link = stage.link().await;
+    let mut peer = stage.bound("shop").await;
+    let id = peer.accepted(&Message::to(&stage.people[0].pseudonym, "again")).await;
+    let first = link.incoming(SUBMIT_SM).await;
+    let second = link.incoming(SUBMIT_SM).await;
+    assert_ne!(first.sequence, second.sequence);
+    link.answer(SUBMIT_SM, first.sequence, 0, b"first\0").await;
+    link.answer(SUBMIT_SM, second.sequence, 0, b"second\0").await;
+    link.receipt(&first, "first", "DELIVRD").await;
+    assert_eq!(peer.delivered().await.tlv_text(RECEIPTED_ID).unwrap(), id);
+    peer.is_quiet().await;
+}
+
+/// Case 25: a delivery nobody answers comes again with the same id.
 #[tokio::test]
 async fn a_delivery_without_an_answer_comes_again() {
     let plan =

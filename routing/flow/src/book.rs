@@ -13,7 +13,7 @@ use veilgate_store::Space;
 use crate::correlate::{Correlate, Match, ReceiptFact};
 use crate::live::{Answered, Ended, Live, Moment, Phase};
 use crate::record::StateRecord;
-use crate::route::{Candidate, choose};
+use crate::route::{Candidate, choose, choose_by};
 use crate::turn::{DeliverAnswer, LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
 
@@ -127,7 +127,13 @@ impl Book {
             } else {
                 self.candidates.push(Candidate::new(rules.weight, rules.enabled));
                 let (queue, delayed) = (VecDeque::new(), BTreeSet::new());
-                self.channels.push(Channel { rules: rules.clone(), queue, delayed, links_up: 0, senders_up: 0 });
+                self.channels.push(Channel {
+                    rules: rules.clone(),
+                    queue,
+                    delayed,
+                    links_up: 0,
+                    senders_up: 0,
+                });
             }
         }
         self.rebalance(outcomes);
@@ -544,7 +550,7 @@ impl Book {
         live.phase = Phase::Queued;
         let deadline = at.mono_at(live.expires_at);
         let allowed = allowed_channels(&self.channels, live);
-        let index = choose(&mut self.candidates, &allowed).unwrap_or(live.channel);
+        let index = route(&mut self.candidates, &allowed, live).unwrap_or(live.channel);
         live.channel = index;
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             if front {
@@ -584,7 +590,7 @@ impl Book {
             return;
         }
         let allowed = allowed_channels(&self.channels, live);
-        let index = choose(&mut self.candidates, &allowed).unwrap_or(live.channel);
+        let index = route(&mut self.candidates, &allowed, live).unwrap_or(live.channel);
         live.channel = index;
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             channel.queue.push_back(id);
@@ -608,6 +614,14 @@ fn allowed_channels(channels: &[Channel], live: &Live) -> Vec<u16> {
     }
     let named = |channel: &Channel| live.allowed.contains(&channel.rules.id);
     (0..).zip(channels).filter(|(_, channel)| named(channel)).map(|(index, _)| index).collect()
+}
+
+/// The channel a message takes: parts of one text the same (smpp-cases 13).
+fn route(candidates: &mut [Candidate], allowed: &[u16], live: &Live) -> Option<u16> {
+    match live.parts_key() {
+        Some(key) => choose_by(candidates, allowed, key),
+        None => choose(candidates, allowed),
+    }
 }
 
 /// Takes the intent to submit back.

@@ -129,7 +129,7 @@ impl Outbox {
 
     /// Ends an attempt. Returns whether the delivery is done with and its record may go.
     pub fn settle(&mut self, id: MessageId, attempt: Attempt, now: Monotonic) -> bool {
-        let Some(delivery) = self.in_flight.remove(&id) else { return false };
+        let Some(delivery) = self.in_flight.remove(&id) else { return self.settle_late(id, attempt) };
         match attempt {
             Attempt::Taken | Attempt::Refused => true,
             Attempt::Again => {
@@ -141,6 +141,15 @@ impl Outbox {
                 false
             }
         }
+    }
+
+    /// An answer that came after its time ends a delivery that waits to be sent again; those wait in front.
+    fn settle_late(&mut self, id: MessageId, attempt: Attempt) -> bool {
+        if !matches!(attempt, Attempt::Taken | Attempt::Refused) {
+            return false;
+        }
+        let position = self.waiting.iter().take(1024).position(|(_, delivery)| delivery.id == id);
+        position.is_some_and(|position| self.waiting.remove(position).is_some())
     }
 }
 

@@ -1,7 +1,9 @@
 //! A message that has not ended yet, as it is held in memory, and the phases it passes.
 
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use rustc_hash::FxBuildHasher;
 use sm3::{Digest, Sm3};
 use veilgate_admission::Registered;
 use veilgate_identity::Contact;
@@ -11,6 +13,7 @@ use veilgate_names::{
 };
 
 use veilgate_smpp::text::receipt::IdKey;
+use veilgate_smpp::text::udh::UserDataHeader;
 
 use crate::turn::LinkId;
 
@@ -161,6 +164,19 @@ pub(crate) struct Ended {
 }
 
 impl Live {
+    /// The same for all parts of one text, if this is a part.
+    pub(crate) fn parts_key(&self) -> Option<u64> {
+        let body = self.body.as_ref()?;
+        let reference = match body.segment {
+            Some((reference, _, _)) => reference,
+            None if body.esm_class & 0x40 != 0 => {
+                UserDataHeader::parse(&body.text).ok()?.0.segment?.reference
+            }
+            None => return None,
+        };
+        Some(FxBuildHasher.hash_one((self.authorization.id().as_str(), reference)) >> 16)
+    }
+
     /// Marks the message as ending and copies out what is written about it.
     pub(crate) fn end(
         &mut self,

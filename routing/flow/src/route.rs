@@ -22,6 +22,26 @@ pub(crate) fn choose(channels: &mut [Candidate], allowed: &[u16]) -> Option<u16>
     pick(channels, allowed, true).or_else(|| pick(channels, allowed, false))
 }
 
+/// The same for one of several parts: all with one `key` go one way while the same channels live, by weight over
+/// the keys.
+pub(crate) fn choose_by(channels: &[Candidate], allowed: &[u16], key: u64) -> Option<u16> {
+    let usable = |up_only: bool| {
+        let may = move |index: u16, channel: &Candidate| {
+            (allowed.is_empty() || allowed.contains(&index)) && channel.enabled && (channel.up || !up_only)
+        };
+        (0..).zip(channels).filter(move |(index, channel)| may(*index, channel))
+    };
+    let up_only = usable(true).any(|(_, channel)| channel.weight > 0);
+    let total: u64 = usable(up_only).map(|(_, channel)| u64::from(channel.weight)).sum();
+    let mut place = key.checked_rem(total)?;
+    usable(up_only).find_map(|(index, channel)| {
+        let weight = u64::from(channel.weight);
+        let here = place < weight;
+        place = place.saturating_sub(weight);
+        here.then_some(index)
+    })
+}
+
 fn pick(channels: &mut [Candidate], allowed: &[u16], up_only: bool) -> Option<u16> {
     let mut total = 0;
     let mut best: Option<(u16, i64)> = None;
@@ -72,6 +92,16 @@ mod tests {
     fn dead_channels_are_skipped_unless_all_are() {
         assert_eq!(counts(&mut channels(&[(3, false), (1, true)]), &[], 100), [0, 100]);
         assert_eq!(counts(&mut channels(&[(1, false), (1, false)]), &[], 100), [50, 50]);
+    }
+
+    #[test]
+    fn parts_go_one_way_by_weight() {
+        let live = channels(&[(3, true), (1, true), (5, false)]);
+        let taken: Vec<_> = (0..4).map(|key| choose_by(&live, &[], key)).collect();
+        assert_eq!(taken, [Some(0), Some(0), Some(0), Some(1)]);
+        assert_eq!(choose_by(&live, &[1], 7), Some(1));
+        assert_eq!(choose_by(&live, &[2], 7), Some(2), "the dead one, when no other may be taken");
+        assert_eq!(choose_by(&[], &[], 7), None);
     }
 
     #[test]
