@@ -179,7 +179,7 @@ async fn wrong_fields_have_their_statuses() {
         ("source too long", 0x0a, change(|m| m.source.2 = "1".repeat(21))),
         ("source without end", 0x0a, vec![0, 0, 1, b'1', b'0']),
         ("destination too long", 0x0b, change(|m| m.destination.2 = vec![b'a'; 21])),
-        ("destination without end", 0x0b, b"\0\0\0110690001\0\x05\0abc".to_vec()),
+        ("destination without end", 0x0b, b"\0\0\x0110690001\0\x05\0abc".to_vec()),
         ("schedule of 5", 0x61, change(|m| m.schedule = "26112".to_owned())),
         ("validity of 5", 0x62, change(|m| m.validity = "26112".to_owned())),
         ("sm_length beyond the body", 1, change(|m| m.length = Some(200))),

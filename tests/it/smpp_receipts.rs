@@ -22,18 +22,20 @@ fn bare(about: &Message, text: &str) -> Message {
     receipt
 }
 
+/// Text, TLVs, and the state they mean.
+type Form = (String, Vec<(u16, Vec<u8>)>, u8);
+
 /// Case 16: whatever form an SMSC's receipt has, the same receipt goes north.
 #[tokio::test]
 async fn every_form_of_receipt_is_read() {
     let (stage, mut link, mut peer) = scene(Plan::default()).await;
     let dates = "submit date:2611220102 done date:2611220103";
     let seconds = "submit date:261122010203 done date:261122010304";
-    type Form<'a> = (&'a str, Vec<(u16, Vec<u8>)>, u8);
     let id = |n: usize| format!("id{n}");
     let tlv = |n: usize, state: u8| {
         vec![(RECEIPTED_ID, format!("id{n}\0").into_bytes()), (MESSAGE_STATE, vec![state])]
     };
-    let texts: Vec<(String, Vec<(u16, Vec<u8>)>, u8)> = vec![
+    let texts: Vec<Form> = vec![
         (format!("id:{} sub:001 dlvrd:001 {dates} stat:DELIVRD err:000 text:x", id(0)), vec![], 2),
         (format!("id:{} sub:001 dlvrd:000 {seconds} stat:UNDELIV err:012 text:x", id(1)), vec![], 5),
         (
@@ -63,7 +65,6 @@ async fn every_form_of_receipt_is_read() {
         ),
     ];
     for (index, (text, tlvs, state)) in texts.iter().enumerate() {
-        let _: Form<'_> = (text, tlvs.clone(), *state);
         let (ours, seen) = sent(&stage, &mut peer, &mut link, &id(index)).await;
         let mut receipt = bare(&seen, text);
         receipt.tlvs = tlvs.clone();
