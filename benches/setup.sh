@@ -69,6 +69,8 @@ id_format = "hex"
 window = 2000
 reconnect_min = "100ms"
 binds = [{ mode = "transceiver", count = 2 }]
+[journal]
+segment_bytes = ${SEGMENT:-268435456}
 [ops]
 listen = "$ops"
 [log]

@@ -1,5 +1,5 @@
-//! Group commit: turns from every session and link are made durable together, one sync for all that wait, by one
-//! thread off the event loop. What follows a commit is handed on from that thread, in order.
+//! Group commit: turns from every session and link are made durable together, one sync for all that wait, by a
+//! thread off the event loop; only a lone submit commits by itself. What follows a commit is handed on in order.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -29,16 +29,21 @@ pub struct Committed {
 /// Takes turns from any thread. Their number is bounded by the windows of the sessions that make them.
 #[derive(Clone)]
 pub struct Committer {
-    queue: Arc<Queue>,
+    core: Arc<Core>,
 }
 
-struct Queue {
-    state: Mutex<State>,
+struct Core {
+    store: Arc<dyn Store>,
+    max_records: usize,
+    then: Box<dyn Fn(Committed) + Send + Sync>,
+    /// Held from taking turns off the queue until what follows from them is handed on: their order is kept.
+    committing: Mutex<()>,
+    queue: Mutex<Queue>,
     wake: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct Queue {
     turns: Vec<Turn>,
     records: usize,
     closed: bool,
@@ -47,79 +52,100 @@ struct State {
 }
 
 impl Committer {
-    /// Starts the thread. A commit has `max_records` records, or one turn. `then` is called on it after each.
+    /// Starts the thread. A commit has `max_records` records, or one turn. `then` is called after each, in order.
     ///
     /// # Errors
     /// When the thread can't be started.
     pub fn start(
         store: Arc<dyn Store>,
         max_records: usize,
-        mut then: impl FnMut(Committed) + Send + 'static,
+        then: impl Fn(Committed) + Send + Sync + 'static,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let queue = Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() });
-        let committer = Self { queue: Arc::clone(&queue) };
+        let core = Arc::new(Core {
+            store,
+            max_records,
+            then: Box::new(then),
+            committing: Mutex::default(),
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+        });
+        let committer = Self { core: Arc::clone(&core) };
         let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
-            while let Some(turns) = queue.next() {
-                for group in groups(turns, max_records) {
-                    then(commit(&*store, group));
-                }
+            while core.wait() {
+                let _one_at_a_time = core.committing.lock();
+                core.commit_all();
             }
         })?;
         Ok((committer, thread))
     }
 
-    /// Hands in a turn; an empty one is dropped.
+    /// Hands in a turn; an empty one is dropped. A lone submit that finds nobody committing is committed here and
+    /// now: waking a thread and being woken by it would cost as much as the sync.
     pub fn submit(&self, turn: Turn) {
         if turn.is_empty() {
             return;
         }
+        let core = &*self.core;
+        let alone = turn.is_one_submit();
         let due = clock::mono().plus(patience(turn.urgency()));
-        let mut state = self.queue.state.lock();
-        let sooner = state.due.is_none_or(|waiting| due < waiting);
+        let mut queue = core.queue.lock();
+        let sooner = queue.due.is_none_or(|waiting| due < waiting);
         if sooner {
-            state.due = Some(due);
+            queue.due = Some(due);
         }
-        state.records += turn.batch().len();
-        state.turns.push(turn);
-        drop(state);
-        if sooner {
-            self.queue.wake.notify_one();
+        queue.records += turn.batch().len();
+        queue.turns.push(turn);
+        drop(queue);
+        if alone && let Some(_one_at_a_time) = core.committing.try_lock() {
+            core.commit_all();
+        } else if sooner {
+            core.wake.notify_one();
         }
     }
 
     /// Records handed in that no commit has taken up yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.queue.state.lock().records
+        self.core.queue.lock().records
     }
 
     /// The thread ends when what was handed in so far is committed.
     pub fn close(&self) {
-        self.queue.state.lock().closed = true;
-        self.queue.wake.notify_all();
+        self.core.queue.lock().closed = true;
+        self.core.wake.notify_all();
     }
 }
 
-impl Queue {
-    /// Waits until something is due, then takes all there is.
-    fn next(&self) -> Option<Vec<Turn>> {
-        let mut state = self.state.lock();
+impl Core {
+    /// Waits until something is due; false when the queue is closed and empty.
+    fn wait(&self) -> bool {
+        let mut queue = self.queue.lock();
         loop {
-            match state.due {
-                None if state.closed => return None,
-                None => self.wake.wait(&mut state),
+            match queue.due {
+                None if queue.closed => return false,
+                None => self.wake.wait(&mut queue),
                 Some(due) => {
                     let now = clock::mono();
-                    if due <= now || state.closed {
-                        break;
+                    if due <= now || queue.closed {
+                        return true;
                     }
-                    self.wake.wait_for(&mut state, due.since(now));
+                    self.wake.wait_for(&mut queue, due.since(now));
                 }
             }
         }
-        state.due = None;
-        state.records = 0;
-        Some(std::mem::take(&mut state.turns))
+    }
+
+    /// Takes what waits and commits it. The caller holds `committing`.
+    fn commit_all(&self) {
+        let turns = {
+            let mut queue = self.queue.lock();
+            queue.due = None;
+            queue.records = 0;
+            std::mem::take(&mut queue.turns)
+        };
+        for group in groups(turns, self.max_records).into_iter().filter(|group| !group.is_empty()) {
+            (self.then)(commit(&*self.store, group));
+        }
     }
 }
 

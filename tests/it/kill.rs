@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use veilgate_admission::PasswordHash;
 use veilgate_simulators::feed::{FeedOptions, generate};
-use veilgate_simulators::message::Address;
 use veilgate_simulators::load::{self, Content, LoadOptions, RecipientForm, Recipients};
+use veilgate_simulators::message::Address;
 use veilgate_simulators::reconcile::reconcile;
 use veilgate_simulators::sink::{Sink, SinkOptions};
 use veilgate_simulators::smsc::ReceiptWhen;
@@ -96,7 +96,8 @@ fn write_config(folder: &Path, north: SocketAddr, ops: SocketAddr, sink: SocketA
     let hash = PasswordHash::derive(PASSWORD.as_bytes(), b"0123456789abcdef", 64, 1).unwrap();
     let hash = hash.as_str();
     let mut options = fs::OpenOptions::new();
-    let mut key = options.write(true).create(true).truncate(true).mode(0o600).open(folder.join("k1.hex")).unwrap();
+    let mut key =
+        options.write(true).create(true).truncate(true).mode(0o600).open(folder.join("k1.hex")).unwrap();
     key.write_all(EDI_KEY.as_bytes()).unwrap();
     let path = folder.join("veilgate.toml");
     let toml = format!(
@@ -159,7 +160,8 @@ async fn killed_under_load_it_loses_nothing_and_sends_nothing_twice() {
     let folder = tempfile::tempdir().unwrap();
     let feed = folder.path().join("feed");
     let edi_key = EDI_KEY.to_owned();
-    generate(&FeedOptions { subscribers: 100, directory: feed.clone(), edi_key, ..FeedOptions::default() }).unwrap();
+    generate(&FeedOptions { subscribers: 100, directory: feed.clone(), edi_key, ..FeedOptions::default() })
+        .unwrap();
     let arrivals = folder.path().join("arrivals.log");
     let acks = folder.path().join("acks.log");
     let sink_options =

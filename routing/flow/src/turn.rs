@@ -97,6 +97,12 @@ pub enum Urgency {
 }
 
 impl Turn {
+    /// Whether it accepts one message (its authorization with it, perhaps) and does nothing else.
+    #[must_use]
+    pub fn is_one_submit(&self) -> bool {
+        matches!(self.steps.as_slice(), [Step::Accept { .. }] | [Step::Registered(_), Step::Accept { .. }])
+    }
+
     /// How soon it should be durable.
     #[must_use]
     pub fn urgency(&self) -> Urgency {

@@ -124,9 +124,7 @@ impl<S: Role> Session<S> {
                 self.open_in += u16::from(verdict == Verdict::Open);
                 S::request(self, sequence, pdu)
             }
-            Err(error) if S::malformed(self, &error) => {
-                Some(Event::Refused(error.status))
-            }
+            Err(error) if S::malformed(self, &error) => Some(Event::Refused(error.status)),
             Err(_) => Some(Event::Ignored(Ignored::Malformed)),
         }
     }
