@@ -216,7 +216,7 @@ fn operate(path: &Path, actor: Option<&str>, command: Command) -> Result<(), Str
     let actor = match actor {
         None => None,
         Some(name) => {
-            Some(ActorName::parse(name).ok_or("--actor: expected 1-64 printable ASCII characters")?)
+            Some(ActorName::parse(name).ok_or("--actor: expected 1-32 letters, few digits and @ . _ -, beginning with a letter")?)
         }
     };
     let socket = config.ops_socket();
