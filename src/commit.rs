@@ -33,13 +33,18 @@ pub struct Committer {
 }
 
 struct Core {
-    store: Arc<dyn Store>,
     max_records: usize,
-    then: Box<dyn Fn(Committed) + Send + Sync>,
-    /// Held from taking turns off the queue until what follows from them is handed on: their order is kept.
-    committing: Mutex<()>,
+    /// Held from taking turns off the queue until what follows from them is handed on: their order is kept. Gone
+    /// when the committer is closed, and the store with it.
+    engine: Mutex<Option<Engine>>,
     queue: Mutex<Queue>,
     wake: Condvar,
+}
+
+/// What commits, and what is told afterwards.
+struct Engine {
+    store: Arc<dyn Store>,
+    then: Box<dyn Fn(Committed) + Send>,
 }
 
 #[derive(Default)]
@@ -59,22 +64,20 @@ impl Committer {
     pub fn start(
         store: Arc<dyn Store>,
         max_records: usize,
-        then: impl Fn(Committed) + Send + Sync + 'static,
+        then: impl Fn(Committed) + Send + 'static,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let core = Arc::new(Core {
-            store,
             max_records,
-            then: Box::new(then),
-            committing: Mutex::default(),
+            engine: Mutex::new(Some(Engine { store, then: Box::new(then) })),
             queue: Mutex::default(),
             wake: Condvar::new(),
         });
         let committer = Self { core: Arc::clone(&core) };
         let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
             while core.wait() {
-                let _one_at_a_time = core.committing.lock();
-                core.commit_all();
+                core.commit_all(core.engine.lock().as_ref());
             }
+            core.engine.lock().take();
         })?;
         Ok((committer, thread))
     }
@@ -96,8 +99,8 @@ impl Committer {
         queue.records += turn.batch().len();
         queue.turns.push(turn);
         drop(queue);
-        if alone && let Some(_one_at_a_time) = core.committing.try_lock() {
-            core.commit_all();
+        if alone && let Some(engine) = core.engine.try_lock() {
+            core.commit_all(engine.as_ref());
         } else if sooner {
             core.wake.notify_one();
         }
@@ -135,8 +138,9 @@ impl Core {
         }
     }
 
-    /// Takes what waits and commits it. The caller holds `committing`.
-    fn commit_all(&self) {
+    /// Takes what waits and commits it.
+    fn commit_all(&self, engine: Option<&Engine>) {
+        let Some(engine) = engine else { return };
         let turns = {
             let mut queue = self.queue.lock();
             queue.due = None;
@@ -144,7 +148,7 @@ impl Core {
             std::mem::take(&mut queue.turns)
         };
         for group in groups(turns, self.max_records).into_iter().filter(|group| !group.is_empty()) {
-            (self.then)(commit(&*self.store, group));
+            (engine.then)(commit(&*engine.store, group));
         }
     }
 }

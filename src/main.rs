@@ -215,9 +215,10 @@ fn operate(path: &Path, actor: Option<&str>, command: Command) -> Result<(), Str
     let config = read_config(path).map_err(text)?;
     let actor = match actor {
         None => None,
-        Some(name) => {
-            Some(ActorName::parse(name).ok_or("--actor: expected 1-32 letters, few digits and @ . _ -, beginning with a letter")?)
-        }
+        Some(name) => Some(
+            ActorName::parse(name)
+                .ok_or("--actor: expected 1-32 letters, few digits and @ . _ -, beginning with a letter")?,
+        ),
     };
     let socket = config.ops_socket();
     if let Command::Authorizations { command: AuthorizationsCommand::Import { file } } = &command {

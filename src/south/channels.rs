@@ -20,6 +20,8 @@ use crate::south::smsc_link::{self, LinkConfig};
 #[derive(Default)]
 pub struct Channels {
     running: HashMap<ChannelId, Running>,
+    /// Links of stopped channels that unbind in their own time.
+    leaving: JoinSet<()>,
 }
 
 struct Running {
@@ -35,13 +37,17 @@ impl Channels {
             .into_iter()
             .map(|channel| (channel.id.clone(), channel))
             .collect();
-        self.running.retain(|id, running| {
-            let stays = wanted.get(id).is_some_and(|channel| *channel == running.channel);
-            if !stays {
-                running.stop();
-            }
-            stays
-        });
+        while self.leaving.try_join_next().is_some() {}
+        let gone: Vec<ChannelId> = self
+            .running
+            .iter()
+            .filter(|(id, running)| wanted.get(id).is_none_or(|channel| *channel != running.channel))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for mut running in gone.iter().filter_map(|id| self.running.remove(id)) {
+            let _ = running.stop.send(true);
+            self.leaving.spawn(async move { while running.links.join_next().await.is_some() {} });
+        }
         for (id, channel) in wanted {
             self.running.entry(id).or_insert_with(|| start(channel, config, hub));
         }
@@ -55,20 +61,13 @@ impl Channels {
         for (_, mut running) in self.running.drain() {
             while running.links.join_next().await.is_some() {}
         }
+        while self.leaving.join_next().await.is_some() {}
     }
 
     /// How many binds a channel wants.
     #[must_use]
     pub fn binds_wanted(&self, id: &ChannelId) -> usize {
         self.running.get(id).map_or(0, |running| running.links.len())
-    }
-}
-
-impl Running {
-    /// Lets the links unbind in their own time.
-    fn stop(&mut self) {
-        let _ = self.stop.send(true);
-        self.links.detach_all();
     }
 }
 
