@@ -29,8 +29,8 @@ kill N="10":
 
 # Real third-party peers.
 peers:
-    tests/peers/install
-    tests/peers/run
+    VEILGATE_PEERS=$PWD/target/peers tests/peers/install
+    VEILGATE_PEERS=$PWD/target/peers tests/peers/run
 
 # 60 seconds of each fuzz target (needs cargo-fuzz).
 fuzz SECONDS="60":
