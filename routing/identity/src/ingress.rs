@@ -6,9 +6,10 @@ use std::fmt;
 use veilgate_names::{SubscriberKey, Timestamp};
 use veilgate_smpp::side::SouthNumber;
 
+use crate::mask::Torn;
 use crate::resolve::Identity;
 use crate::resolve::tenure::Tenure;
-use crate::subscriber::{Msisdn, is_mainland};
+use crate::subscriber::{Contact, Msisdn, is_mainland};
 use crate::vault::number_hash;
 
 /// An own subscriber who wrote or called.
@@ -24,10 +25,17 @@ impl Known {
         self.subscriber
     }
 
-    /// Replaces the sender's own number wherever it stands in `text`, in any customary spelling: bare or with `86`,
-    /// `+86`, `0086`, with separators, in full-width digits or Chinese numerals. True if it was there.
+    /// Replaces the sender's own number wherever it stands in `text`, however it is spelled: bare or with `86`, `+86`,
+    /// `0086`, with any separators, in the digits of any script, enclosed or Chinese numerals, mixed. True if it was
+    /// there.
     pub fn mask(&self, text: &mut String) -> bool {
         crate::mask::mask(&self.number, text)
+    }
+
+    /// [`Self::mask`] for a piece of a text: at an end where a part is missing also what may be the beginning or the
+    /// rest of the number.
+    pub fn mask_torn(&self, text: &mut String, torn: Torn) -> bool {
+        crate::mask::mask_torn(&self.number, text, torn)
     }
 
     /// Whether octets hold the sender's own number in some reading, whatever they are said to be: as text, UTF-16,
@@ -35,6 +43,14 @@ impl Known {
     #[must_use]
     pub fn occurs_in(&self, octets: &[u8]) -> bool {
         crate::mask::occurs(&self.number, octets)
+    }
+}
+
+impl Contact {
+    /// The same person as one who wrote: for replies whose sender was read before a restart.
+    #[must_use]
+    pub fn as_writer(&self) -> Known {
+        Known { number: self.number.clone(), subscriber: self.subscriber }
     }
 }
 

@@ -54,6 +54,7 @@ pub use egress::AddressForm;
 pub use import::{FeedFile, ImportError, ImportProblem, apply_changes, import};
 pub use ingress::Known;
 pub use keys::{Class, KeyError, KeyRing};
+pub use mask::Torn;
 pub use resolve::{Config, Identity};
 pub use slots::{Allocated, SlotError, SlotMatch, SlotRecord, Slots};
 pub use subscriber::Contact;
