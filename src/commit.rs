@@ -11,6 +11,7 @@ use veilgate_names::Monotonic;
 use veilgate_store::{Batch, MAX_COMMIT, Store, StoreError};
 
 use crate::clock;
+use crate::hub::Wakes;
 
 /// What happened to a group of turns.
 pub struct Committed {
@@ -44,7 +45,7 @@ struct Core {
 /// What commits, and what is told afterwards.
 struct Engine {
     store: Arc<dyn Store>,
-    then: Box<dyn Fn(Committed) + Send>,
+    then: Box<dyn Fn(Committed) -> Wakes + Send>,
 }
 
 #[derive(Default)]
@@ -54,6 +55,8 @@ struct Queue {
     closed: bool,
     /// When what waits must be committed at the latest; none while nothing waits.
     due: Option<Monotonic>,
+    /// Until when the thread sleeps if nobody wakes it; none while it is awake.
+    asleep_until: Option<Monotonic>,
 }
 
 impl Committer {
@@ -64,7 +67,7 @@ impl Committer {
     pub fn start(
         store: Arc<dyn Store>,
         max_records: usize,
-        then: impl Fn(Committed) + Send + 'static,
+        then: impl Fn(Committed) -> Wakes + Send + 'static,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let core = Arc::new(Core {
             max_records,
@@ -75,7 +78,7 @@ impl Committer {
         let committer = Self { core: Arc::clone(&core) };
         let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
             while core.wait() {
-                core.commit_all(core.engine.lock().as_ref());
+                core.commit_all(core.engine.lock().as_ref()).ring();
             }
             core.engine.lock().take();
         })?;
@@ -83,27 +86,31 @@ impl Committer {
     }
 
     /// Hands in a turn; an empty one is dropped. A lone submit that finds nobody committing is committed here and
-    /// now: waking a thread and being woken by it would cost as much as the sync.
-    pub fn submit(&self, turn: Turn) {
+    /// now: waking a thread and being woken by it would cost as much as the sync. Who is to be woken because of that
+    /// is left to the caller, who has an answer to write first.
+    #[must_use]
+    pub fn submit(&self, turn: Turn) -> Wakes {
         if turn.is_empty() {
-            return;
+            return Wakes::default();
         }
         let core = &*self.core;
         let alone = turn.is_one_submit();
         let due = clock::mono().plus(patience(turn.urgency()));
         let mut queue = core.queue.lock();
-        let sooner = queue.due.is_none_or(|waiting| due < waiting);
-        if sooner {
+        if queue.due.is_none_or(|waiting| due < waiting) {
             queue.due = Some(due);
         }
+        let oversleeps = queue.asleep_until.is_some_and(|until| due < until);
         queue.records += turn.batch().len();
         queue.turns.push(turn);
         drop(queue);
         if alone && let Some(engine) = core.engine.try_lock() {
-            core.commit_all(engine.as_ref());
-        } else if sooner {
+            return core.commit_all(engine.as_ref());
+        }
+        if oversleeps {
             core.wake.notify_one();
         }
+        Wakes::default()
     }
 
     /// Records handed in that no commit has taken up yet.
@@ -126,21 +133,27 @@ impl Core {
         loop {
             match queue.due {
                 None if queue.closed => return false,
-                None => self.wake.wait(&mut queue),
+                None => {
+                    queue.asleep_until = Some(Monotonic(u64::MAX));
+                    self.wake.wait(&mut queue);
+                }
                 Some(due) => {
                     let now = clock::mono();
                     if due <= now || queue.closed {
                         return true;
                     }
+                    queue.asleep_until = Some(due);
                     self.wake.wait_for(&mut queue, due.since(now));
                 }
             }
+            queue.asleep_until = None;
         }
     }
 
     /// Takes what waits and commits it.
-    fn commit_all(&self, engine: Option<&Engine>) {
-        let Some(engine) = engine else { return };
+    fn commit_all(&self, engine: Option<&Engine>) -> Wakes {
+        let mut wakes = Wakes::default();
+        let Some(engine) = engine else { return wakes };
         let turns = {
             let mut queue = self.queue.lock();
             queue.due = None;
@@ -148,8 +161,9 @@ impl Core {
             std::mem::take(&mut queue.turns)
         };
         for group in groups(turns, self.max_records).into_iter().filter(|group| !group.is_empty()) {
-            (engine.then)(commit(&*engine.store, group));
+            wakes.extend((engine.then)(commit(&*engine.store, group)));
         }
+        wakes
     }
 }
 
@@ -157,7 +171,7 @@ impl Core {
 fn patience(urgency: Urgency) -> Duration {
     match urgency {
         Urgency::Now => Duration::ZERO,
-        Urgency::Soon => Duration::from_micros(300),
+        Urgency::Soon => Duration::from_millis(1),
         Urgency::Whenever => Duration::from_millis(5),
     }
 }

@@ -48,7 +48,7 @@ pub struct SessionBox {
     /// By which it is known.
     pub id: SessionId,
     /// Rings when there is mail or something to deliver.
-    pub wake: Notify,
+    pub wake: Arc<Notify>,
     answers: Mutex<Vec<(u32, Result<MessageId, Reason>)>>,
 }
 
@@ -59,9 +59,13 @@ pub struct LinkBox {
     /// The index of its channel.
     pub channel: u16,
     /// Rings when there is mail or something to send.
-    pub wake: Notify,
+    pub wake: Arc<Notify>,
     mail: Mutex<LinkMail>,
 }
+
+/// Owners of mailboxes that have mail. Rung when this is dropped, at the latest.
+#[derive(Default)]
+pub struct Wakes(Vec<Arc<Notify>>);
 
 /// What waits for a link.
 #[derive(Default)]
@@ -99,9 +103,14 @@ impl Hub {
 
     /// Hands a turn to the store. What follows reaches the mailboxes.
     pub fn commit(&self, turn: Turn) {
-        if let Some(committer) = self.committer.get() {
-            committer.submit(turn);
-        }
+        self.commit_quietly(turn).ring();
+    }
+
+    /// [`Self::commit`] for a caller who has something to do before others wake: if the turn was committed here and
+    /// now, its mail lies in the boxes and the owners are to be woken by the caller.
+    #[must_use]
+    pub fn commit_quietly(&self, turn: Turn) -> Wakes {
+        self.committer.get().map_or_else(Wakes::default, |committer| committer.submit(turn))
     }
 
     /// Whether store or ledger are so far behind that no more messages may be accepted.
@@ -131,8 +140,8 @@ impl Hub {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Applies what a commit means. Called by the committer's thread, in order.
-    pub fn committed(&self, done: Committed) {
+    /// Applies what a commit means. Called by the committer, in order.
+    pub fn committed(&self, done: Committed) -> Wakes {
         let Committed { turns, result, began, records, octets } = done;
         let at = clock::now();
         let took = at.mono.since(began);
@@ -161,11 +170,16 @@ impl Hub {
         }
         let mut outcomes = Outcomes::default();
         self.flow.committed(turns, result, at, &mut outcomes);
-        self.dispatch(outcomes);
+        self.put(outcomes)
     }
 
     /// Puts outcomes into the mailboxes they concern and wakes their owners.
     pub fn dispatch(&self, outcomes: Outcomes) {
+        self.put(outcomes).ring();
+    }
+
+    fn put(&self, outcomes: Outcomes) -> Wakes {
+        let mut wakes = Wakes::default();
         let Outcomes { answers, deliver_answers, ready, channels, mut accounts, cdrs, counts } = outcomes;
         self.count(&counts);
         if !answers.is_empty() {
@@ -179,19 +193,19 @@ impl Hub {
                         .answers
                         .lock()
                         .extend(run.into_iter().map(|(waiting, result)| (waiting.sequence, result)));
-                    session.wake.notify_one();
+                    wakes.add(&session.wake);
                 },
             );
         }
         if !(ready.is_empty() && deliver_answers.is_empty() && channels.is_empty()) {
-            self.dispatch_south(ready, deliver_answers, channels);
+            self.put_south(ready, deliver_answers, channels, &mut wakes);
         }
         if !accounts.is_empty() {
             accounts.sort_unstable();
             accounts.dedup();
             let receivers = self.receivers.read();
             for session in accounts.iter().filter_map(|account| receivers.get(account)).flatten() {
-                session.wake.notify_one();
+                wakes.add(&session.wake);
             }
         }
         for cdr in &cdrs {
@@ -199,13 +213,15 @@ impl Hub {
             self.telemetry.metrics.flow.life_seconds.observe(life.as_secs_f64());
         }
         self.ledger.cdrs(cdrs);
+        wakes
     }
 
-    fn dispatch_south(
+    fn put_south(
         &self,
         ready: Vec<(LinkId, MessageId)>,
         answers: Vec<(veilgate_flow::Waiting<LinkId>, DeliverAnswer)>,
         mut channels: Vec<usize>,
+        wakes: &mut Wakes,
     ) {
         let mut orphans = Vec::new();
         let links = self.links.read();
@@ -217,7 +233,7 @@ impl Hub {
                     return orphans.extend(run.into_iter().map(|(_, message)| message));
                 };
                 link.mail.lock().ready.extend(run.into_iter().map(|(_, message)| message));
-                link.wake.notify_one();
+                wakes.add(&link.wake);
             },
         );
         in_runs(
@@ -229,7 +245,7 @@ impl Hub {
                     .lock()
                     .answers
                     .extend(run.into_iter().map(|(waiting, answer)| (waiting.sequence, answer)));
-                link.wake.notify_one();
+                wakes.add(&link.wake);
             },
         );
         if !channels.is_empty() {
@@ -238,7 +254,7 @@ impl Hub {
             for link in
                 links.values().filter(|link| channels.binary_search(&usize::from(link.channel)).is_ok())
             {
-                link.wake.notify_one();
+                wakes.add(&link.wake);
             }
         }
         drop(links);
@@ -277,7 +293,7 @@ impl Hub {
     #[must_use]
     pub fn open_session(&self) -> Arc<SessionBox> {
         let id = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
-        let session = Arc::new(SessionBox { id, wake: Notify::new(), answers: Mutex::default() });
+        let session = Arc::new(SessionBox { id, wake: Arc::default(), answers: Mutex::default() });
         self.sessions.write().insert(id, Arc::clone(&session));
         session
     }
@@ -318,7 +334,7 @@ impl Hub {
     #[must_use]
     pub fn open_link(&self, channel: u16) -> Arc<LinkBox> {
         let id = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
-        let link = Arc::new(LinkBox { id, channel, wake: Notify::new(), mail: Mutex::default() });
+        let link = Arc::new(LinkBox { id, channel, wake: Arc::default(), mail: Mutex::default() });
         self.links.write().insert(id, Arc::clone(&link));
         link
     }
@@ -327,6 +343,41 @@ impl Hub {
     pub fn close_link(&self, link: &LinkBox) -> Vec<MessageId> {
         self.links.write().remove(&link.id);
         link.take_mail().ready
+    }
+}
+
+impl Wakes {
+    fn add(&mut self, wake: &Arc<Notify>) {
+        // The last few do: twice woken is once too often, not wrong.
+        if !self.0.iter().rev().take(8).any(|other| Arc::ptr_eq(other, wake)) {
+            self.0.push(Arc::clone(wake));
+        }
+    }
+
+    /// Adds those of another.
+    pub fn extend(&mut self, mut other: Self) {
+        for wake in &std::mem::take(&mut other.0) {
+            self.add(wake);
+        }
+    }
+
+    /// Whether nobody is to be woken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Wakes them all.
+    pub fn ring(&mut self) {
+        for wake in self.0.drain(..) {
+            wake.notify_one();
+        }
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.ring();
     }
 }
 

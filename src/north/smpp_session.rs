@@ -2,7 +2,9 @@
 //! the journal has what was accepted, and delivers what waits for the account through the session's window.
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -19,7 +21,7 @@ use veilgate_smpp::session::{CloseReason, Event, SendError, Session, SessionConf
 use veilgate_smpp::side::North;
 
 use crate::clock;
-use crate::hub::{Hub, SessionBox};
+use crate::hub::{Hub, SessionBox, Wakes};
 use crate::telemetry::events::{
     BindAccepted, BindRefused, DeliveriesFull, NorthClosed, QueueFull, RateRefused,
 };
@@ -72,6 +74,7 @@ where
         scratch: Vec::new(),
         bound: None,
         mailbox: Arc::clone(&mailbox),
+        wakes: Wakes::default(),
         unwritten_since: None,
         open: FxHashMap::default(),
         peer,
@@ -88,6 +91,8 @@ struct Connection {
     scratch: Vec<u8>,
     bound: Option<Bound>,
     mailbox: Arc<SessionBox>,
+    /// Who is woken after the answer is written.
+    wakes: Wakes,
     unwritten_since: Option<Monotonic>,
     /// Open submits by sequence number: since when, and whether it is a `data_sm`, answered in its own kind.
     open: FxHashMap<u32, (Monotonic, bool)>,
@@ -149,6 +154,17 @@ impl Connection {
                     return reason;
                 }
             }
+            if !self.wakes.is_empty() {
+                // A lone submit is durable: the sender's answer first, the work that follows from it then.
+                self.answer();
+                let written = self.write_now(&mut writer).await;
+                self.wakes.ring();
+                match written {
+                    Some(Ok(0) | Err(_)) => return NorthClose::Peer,
+                    Some(Ok(count)) => self.wrote(count),
+                    None => {}
+                }
+            }
             // Not only when the timer fires: mail may ring more often than that.
             if self.is_write_stalled() {
                 return NorthClose::WriteStall;
@@ -171,6 +187,19 @@ impl Connection {
                 _ = draining.changed() => {}
             }
         }
+    }
+
+    /// Writes as much as the socket takes without waiting; nothing if it takes nothing.
+    async fn write_now<W: AsyncWrite + Unpin>(&mut self, writer: &mut W) -> Option<std::io::Result<usize>> {
+        let output = self.session.transmit();
+        if output.is_empty() {
+            return None;
+        }
+        std::future::poll_fn(|context| match Pin::new(&mut *writer).poll_write(context, output) {
+            Poll::Ready(written) => Poll::Ready(Some(written)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     fn read(&self, count: usize) {
@@ -327,7 +356,7 @@ impl Connection {
         let left = rest.len();
         self.input = input;
         self.input.advance(self.input.len() - left);
-        self.shared.hub.commit(turn);
+        self.wakes.extend(self.shared.hub.commit_quietly(turn));
         result
     }
 

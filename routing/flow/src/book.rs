@@ -334,7 +334,6 @@ impl Book {
         at: Moment,
         outcomes: &mut Outcomes,
     ) -> Vec<Ended> {
-        self.correlate.drop_link(link);
         let mut ended = Vec::new();
         // Each is put before the others, so the oldest comes last.
         for &id in messages.iter().rev() {
@@ -352,10 +351,7 @@ impl Book {
 
     /// Ends what has waited long enough, at most `max` per call, and lets go of early receipts.
     pub(crate) fn tick(&mut self, max: usize, at: Moment, outcomes: &mut Outcomes) -> Vec<Ended> {
-        while let Some(early) = self.correlate.expired(at.mono) {
-            outcomes.counts.receipts_unmatched += 1;
-            outcomes.deliver_answers.push((early.answer, DeliverAnswer::Taken));
-        }
+        outcomes.counts.receipts_unmatched += self.correlate.expire(at.mono);
         let mut ended = Vec::new();
         while ended.len() < max {
             let Some(&(deadline, id)) = self.deadlines.first() else { break };
@@ -446,7 +442,7 @@ impl Book {
                 let early = self.correlate.learn(channel, &key, id)?;
                 outcomes.counts.receipts_early += 1;
                 outcomes.counts.receipts_matched += 1;
-                self.end_by_receipt(id, early.fact, early.answer, at)
+                self.end_by_receipt(id, early, None, at)
             }
             Answer::Throttled => {
                 outcomes.counts.throttled += 1;
@@ -477,9 +473,9 @@ impl Book {
         at: Moment,
         outcomes: &mut Outcomes,
     ) -> Option<Ended> {
-        match self.correlate.receipt(channel, keys, fact, answer, at.mono) {
+        match self.correlate.receipt(channel, keys, fact, at.mono) {
             Match::Message(id) => {
-                let ended = self.end_by_receipt(id, fact, answer, at);
+                let ended = self.end_by_receipt(id, fact, Some(answer), at);
                 if ended.is_some() {
                     outcomes.counts.receipts_matched += 1;
                 } else {
@@ -488,7 +484,10 @@ impl Book {
                 }
                 ended
             }
-            Match::Held => None,
+            Match::Held => {
+                outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
+                None
+            }
             Match::Duplicate => {
                 outcomes.counts.receipts_duplicate += 1;
                 outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
@@ -505,7 +504,7 @@ impl Book {
         &mut self,
         id: MessageId,
         fact: ReceiptFact,
-        answer: Waiting<LinkId>,
+        answer: Option<Waiting<LinkId>>,
         at: Moment,
     ) -> Option<Ended> {
         let reason = match fact.state {
@@ -514,7 +513,8 @@ impl Book {
             _ => Some(Reason::SmscUndelivered),
         };
         let mut ended = self.end(id, fact.state, reason, fact.error, at)?;
-        ended.receipt = Some(answer);
+        ended.by_receipt = true;
+        ended.receipt = answer;
         Some(ended)
     }
 

@@ -8,8 +8,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use veilgate_names::{FinalState, MessageId, Monotonic};
 use veilgate_smpp::text::receipt::IdKey;
 
-use crate::turn::{LinkId, Waiting};
-
 /// What a receipt says, as far as it may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceiptFact {
@@ -19,10 +17,10 @@ pub struct ReceiptFact {
     pub error: u16,
 }
 
-/// A receipt that waits for its message to get an id; its sender waits for an answer.
-pub(crate) struct Early {
-    pub(crate) fact: ReceiptFact,
-    pub(crate) answer: Waiting<LinkId>,
+/// A receipt that waits for its message to get an id. In memory only: if the process dies before the response comes,
+/// the message's outcome is unknown, and its receipt would fit nothing however often it was sent.
+struct Early {
+    fact: ReceiptFact,
     keys: [Option<ChannelKey>; 2],
 }
 
@@ -74,11 +72,11 @@ impl Correlate {
     }
 
     /// An id became known. Returns the receipt that was already there, if any.
-    pub(crate) fn learn(&mut self, channel: u16, key: &IdKey, message: MessageId) -> Option<Early> {
+    pub(crate) fn learn(&mut self, channel: u16, key: &IdKey, message: MessageId) -> Option<ReceiptFact> {
         let entry = (channel, key.clone());
         let serial = self.early_keys.get(&entry).copied();
         self.ids.insert(entry, message);
-        self.release(serial?)
+        self.release(serial?).map(|early| early.fact)
     }
 
     /// A receipt came. `keys`: what its id may stand for, likelier first.
@@ -87,7 +85,6 @@ impl Correlate {
         channel: u16,
         keys: [Option<IdKey>; 2],
         fact: ReceiptFact,
-        answer: Waiting<LinkId>,
         now: Monotonic,
     ) -> Match {
         let [Some(first), second] = keys else { return Match::Duplicate };
@@ -115,7 +112,7 @@ impl Correlate {
         for key in keys.iter().flatten() {
             self.early_keys.insert(key.clone(), serial);
         }
-        self.early.insert(serial, Early { fact, answer, keys });
+        self.early.insert(serial, Early { fact, keys });
         self.early_order.push_back((serial, now.plus(self.hold)));
         Match::Held
     }
@@ -140,31 +137,17 @@ impl Correlate {
         self.recent_order.push_back(entry);
     }
 
-    /// Takes a receipt whose hold has ended.
-    pub(crate) fn expired(&mut self, now: Monotonic) -> Option<Early> {
+    /// Lets go of the receipts whose hold has ended, and says how many these were.
+    pub(crate) fn expire(&mut self, now: Monotonic) -> u64 {
+        let mut expired = 0;
         while let Some(&(serial, until)) = self.early_order.front() {
             if until > now && self.early.contains_key(&serial) {
-                return None;
+                break;
             }
             self.early_order.pop_front();
-            if let Some(early) = self.release(serial) {
-                return Some(early);
-            }
+            expired += u64::from(self.release(serial).is_some());
         }
-        None
-    }
-
-    /// A link died: nobody waits for the answers of what it brought.
-    pub(crate) fn drop_link(&mut self, link: LinkId) {
-        let gone: Vec<u64> = self
-            .early
-            .iter()
-            .filter(|(_, early)| early.answer.peer == link)
-            .map(|(serial, _)| *serial)
-            .collect();
-        for serial in gone {
-            self.release(serial);
-        }
+        expired
     }
 
     fn release(&mut self, serial: u64) -> Option<Early> {
@@ -182,10 +165,6 @@ mod tests {
 
     const FACT: ReceiptFact = ReceiptFact { state: FinalState::Delivered, error: 0 };
 
-    fn waiting(sequence: u32) -> Waiting<LinkId> {
-        Waiting { peer: LinkId(1), sequence }
-    }
-
     fn one(key: u128) -> [Option<IdKey>; 2] {
         [Some(IdKey::Number(key)), None]
     }
@@ -197,18 +176,17 @@ mod tests {
     #[test]
     fn a_receipt_before_its_response_is_held_and_found() {
         let mut correlate = correlate(4);
-        assert!(matches!(correlate.receipt(0, one(7), FACT, waiting(1), Monotonic(0)), Match::Held));
-        let held = correlate.learn(0, &IdKey::Number(7), MessageId(1)).unwrap();
-        assert_eq!(held.answer.sequence, 1);
-        assert!(correlate.expired(Monotonic(u64::MAX)).is_none());
+        assert!(matches!(correlate.receipt(0, one(7), FACT, Monotonic(0)), Match::Held));
+        assert_eq!(correlate.learn(0, &IdKey::Number(7), MessageId(1)), Some(FACT));
+        assert_eq!(correlate.expire(Monotonic(u64::MAX)), 0);
     }
 
     #[test]
     fn ids_belong_to_one_channel() {
         let mut correlate = correlate(4);
         assert!(correlate.learn(0, &IdKey::Number(7), MessageId(1)).is_none());
-        assert!(matches!(correlate.receipt(1, one(7), FACT, waiting(1), Monotonic(0)), Match::Held));
-        let found = correlate.receipt(0, one(7), FACT, waiting(2), Monotonic(0));
+        assert!(matches!(correlate.receipt(1, one(7), FACT, Monotonic(0)), Match::Held));
+        let found = correlate.receipt(0, one(7), FACT, Monotonic(0));
         assert!(matches!(found, Match::Message(MessageId(1))));
     }
 
@@ -218,11 +196,11 @@ mod tests {
         let both = |a, b| [Some(IdKey::Number(a)), Some(IdKey::Number(b))];
         correlate.learn(0, &IdKey::Number(0x1000), MessageId(1));
         correlate.learn(0, &IdKey::Number(0x2000), MessageId(2));
-        let plain = correlate.receipt(0, both(0x2000, 2000), FACT, waiting(1), Monotonic(0));
+        let plain = correlate.receipt(0, both(0x2000, 2000), FACT, Monotonic(0));
         assert!(matches!(plain, Match::Message(MessageId(2))));
-        let early = correlate.receipt(0, both(0x4096, 0x1000), FACT, waiting(2), Monotonic(0));
+        let early = correlate.receipt(0, both(0x4096, 0x1000), FACT, Monotonic(0));
         assert!(matches!(early, Match::Held), "decimal 4096 is not the hexadecimal 1000");
-        let other_channel = correlate.receipt(1, both(0x30, 30), FACT, waiting(3), Monotonic(0));
+        let other_channel = correlate.receipt(1, both(0x30, 30), FACT, Monotonic(0));
         assert!(matches!(other_channel, Match::Held));
         assert!(correlate.learn(1, &IdKey::Number(30), MessageId(3)).is_some());
         assert!(correlate.learn(1, &IdKey::Number(0x30), MessageId(4)).is_none(), "held once, found once");
@@ -233,30 +211,20 @@ mod tests {
         let mut correlate = correlate(2);
         correlate.learn(0, &IdKey::Number(7), MessageId(1));
         correlate.forget(0, &IdKey::Number(7), MessageId(1));
-        assert!(matches!(correlate.receipt(0, one(7), FACT, waiting(1), Monotonic(0)), Match::Duplicate));
+        assert!(matches!(correlate.receipt(0, one(7), FACT, Monotonic(0)), Match::Duplicate));
         for key in 10..12 {
-            let sequence = u32::try_from(key).unwrap();
             assert!(matches!(
-                correlate.receipt(0, one(key), FACT, waiting(sequence), Monotonic(0)),
+                correlate.receipt(0, one(key), FACT, Monotonic(0)),
                 Match::Held
             ));
         }
-        assert!(matches!(correlate.receipt(0, one(13), FACT, waiting(1), Monotonic(0)), Match::Full));
-        assert!(correlate.expired(Monotonic(9_999_999)).is_none());
-        assert!(correlate.expired(Monotonic(10_000_000)).is_some());
+        assert!(matches!(correlate.receipt(0, one(13), FACT, Monotonic(0)), Match::Full));
+        assert_eq!(correlate.expire(Monotonic(9_999_999)), 0);
+        assert_eq!(correlate.expire(Monotonic(10_000_000)), 2);
         for key in 20..22 {
             correlate.learn(0, &IdKey::Number(key), MessageId(2));
             correlate.forget(0, &IdKey::Number(key), MessageId(2));
         }
-        assert!(!matches!(correlate.receipt(0, one(7), FACT, waiting(1), Monotonic(0)), Match::Duplicate));
-    }
-
-    #[test]
-    fn a_dead_link_waits_for_nothing() {
-        let mut correlate = correlate(4);
-        correlate.receipt(0, one(7), FACT, waiting(1), Monotonic(0));
-        correlate.drop_link(LinkId(1));
-        assert!(correlate.learn(0, &IdKey::Number(7), MessageId(1)).is_none());
-        assert!(correlate.expired(Monotonic(u64::MAX)).is_none());
+        assert!(!matches!(correlate.receipt(0, one(7), FACT, Monotonic(0)), Match::Duplicate));
     }
 }

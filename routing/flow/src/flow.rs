@@ -607,12 +607,19 @@ impl Flow {
 
     /// Puts the end of messages into the turn: their records go, the receipt and the CDR are written.
     pub(crate) fn finish(&self, ended: Vec<Ended>, turn: &mut Turn) {
-        for ended in ended {
+        if ended.is_empty() {
+            return;
+        }
+        let channels: Vec<Option<ChannelId>> = {
+            let book = self.book.lock();
+            let name = |ended: &Ended| book.channel(ended.channel).map(|channel| channel.rules.id.clone());
+            ended.iter().map(name).collect()
+        };
+        for (ended, channel) in ended.into_iter().zip(channels) {
             let key = ended.id.0.to_be_bytes();
             turn.delete(Space::Message, &key);
             turn.delete(Space::State, &key);
             let delivery = if ended.wants_receipt() { self.receipt(&ended, turn) } else { None };
-            let channel = self.book.lock().channel(ended.channel).map(|channel| channel.rules.id.clone());
             let cdr = self.put_cdr(self.cdr_of_message(&ended, channel.as_ref()), turn);
             let end = End { state: ended.state, delivery, cdr };
             turn.steps.push(Step::Finish { message: ended.id, end, receipt: ended.receipt });

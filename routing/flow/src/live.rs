@@ -160,6 +160,9 @@ pub(crate) struct Ended {
     pub(crate) reason: Option<Reason>,
     pub(crate) error: u16,
     pub(crate) done_at: Timestamp,
+    /// Whether a receipt ended it.
+    pub(crate) by_receipt: bool,
+    /// Who waits for that receipt's answer; nobody any more if it came early.
     pub(crate) receipt: Option<crate::turn::Waiting<LinkId>>,
 }
 
@@ -206,6 +209,7 @@ impl Live {
             reason,
             error,
             done_at,
+            by_receipt: false,
             receipt: None,
         }
     }

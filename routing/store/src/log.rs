@@ -106,7 +106,13 @@ impl LogStore {
             compact_below_percent: config.compact_below_percent.clamp(1, 90),
             ..config
         };
-        let active = active.map(|(id, file, end)| Active { id, file, end });
+        let active = match active {
+            Some((id, file, end)) => {
+                let prepared = file.length()?;
+                Some(Active { id, file, end, prepared })
+            }
+            None => None,
+        };
         Ok(Self {
             shared: Shared {
                 disk,

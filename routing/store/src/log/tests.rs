@@ -78,6 +78,24 @@ fn one_opener_at_a_time_and_nobody_else_may_read() {
 }
 
 #[test]
+fn a_segment_that_grows_is_left_for_the_first_spare() {
+    let disk = Recorder::default();
+    let store = open(&disk);
+    store.commit(&[put(Space::Meta, b"a", b"1")]).unwrap();
+    settle(&store);
+    store.commit(&[put(Space::Meta, b"b", b"2")]).unwrap();
+    settle(&store);
+    store.commit(&[put(Space::Meta, b"c", b"3")]).unwrap();
+    assert_eq!(store.usage().segments, 2, "the spare is of full length: the third commit stays in it");
+    drop(store);
+    let store = open(&disk);
+    settle(&store);
+    store.commit(&[put(Space::Meta, b"d", b"4")]).unwrap();
+    assert_eq!(store.usage().segments, 2, "after a restart, too");
+    assert_eq!(Model::of(&store).0.len(), 4);
+}
+
+#[test]
 fn a_torn_tail_is_discarded_whole() {
     let disk = Recorder::default();
     let store = open(&disk);

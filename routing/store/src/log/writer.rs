@@ -40,6 +40,8 @@ pub(super) struct Active {
     pub(super) id: u32,
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) end: u64,
+    /// How far its blocks were there before: writing beyond makes the file longer, and every sync dearer.
+    pub(super) prepared: u64,
 }
 
 /// Which commits may pass the capacity, so that a full log can be emptied.
@@ -107,12 +109,22 @@ impl Writer {
         Ok(())
     }
 
-    /// The segment to write into: the present one if there is room in it, else the spare, else a new file.
+    /// The segment to write into: the present one if there is room in it, else the spare, else a new file. The first
+    /// one of a folder grows as it is written; it is left as soon as there is a spare.
     fn take_active(&mut self, shared: &Shared, octets: u64, room: Room) -> Result<Active, StoreError> {
         let segment_octets = u64::from(shared.config.segment_octets);
         match self.active.take() {
-            Some(active) if active.end.saturating_add(octets) <= segment_octets => return Ok(active),
-            full => self.check_capacity(shared, full, room)?,
+            Some(active) if active.end.saturating_add(octets) <= segment_octets => {
+                let grows = active.end.saturating_add(octets) > active.prepared;
+                if !grows || self.spare.is_none() || !has_room(shared, room) {
+                    return Ok(active);
+                }
+            }
+            full if has_room(shared, room) => drop(full),
+            full => {
+                self.active = full;
+                return Err(StoreError::Full);
+            }
         }
         let id = self.next_segment;
         let after = id.checked_add(1).ok_or(StoreError::Full)?;
@@ -133,28 +145,19 @@ impl Writer {
         let length = file.length().map_err(|error| shared.poison(&error))?;
         shared.index.write().add_segment(id, Arc::clone(&file), length);
         self.next_segment = after;
-        Ok(Active { id, file, end: 0 })
+        Ok(Active { id, file, end: 0, prepared: length })
     }
+}
 
-    /// Refuses a new segment beyond the capacity, and keeps the old one then: smaller commits may still fit.
-    fn check_capacity(
-        &mut self,
-        shared: &Shared,
-        full: Option<Active>,
-        room: Room,
-    ) -> Result<(), StoreError> {
-        let segment_octets = u64::from(shared.config.segment_octets);
-        let reserve = match room {
-            Room::Capacity => 0,
-            Room::Reserve => segment_octets.saturating_mul(2),
-        };
-        let needed = shared.index.read().length().saturating_add(segment_octets);
-        if needed > shared.config.capacity_octets.saturating_add(reserve) {
-            self.active = full;
-            return Err(StoreError::Full);
-        }
-        Ok(())
-    }
+/// Whether a new segment stays within the capacity.
+fn has_room(shared: &Shared, room: Room) -> bool {
+    let segment_octets = u64::from(shared.config.segment_octets);
+    let reserve = match room {
+        Room::Capacity => 0,
+        Room::Reserve => segment_octets.saturating_mul(2),
+    };
+    let needed = shared.index.read().length().saturating_add(segment_octets);
+    needed <= shared.config.capacity_octets.saturating_add(reserve)
 }
 
 /// After a failed write: nothing behind the acknowledged end may stay, for it was never acknowledged.
