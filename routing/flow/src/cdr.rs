@@ -38,9 +38,10 @@ impl Flow {
             submitted_at: ended.submitted_at,
             responded_at: ended.answered.as_ref().map(|answered| answered.at),
             done_at: ended.done_at,
-            raw_stat: ended.by_receipt.then(|| format!("{}:{:03}", ended.state.stat(), ended.error)).and_then(
-                |stat| NetworkText::new(stat.as_bytes()),
-            ),
+            raw_stat: ended
+                .by_receipt
+                .then(|| format!("{}:{:03}", ended.state.stat(), ended.error))
+                .and_then(|stat| NetworkText::new(stat.as_bytes())),
             state: ended.state,
             reason: ended.reason,
             attempts: u16::from(ended.attempts),

@@ -213,10 +213,7 @@ mod tests {
         correlate.forget(0, &IdKey::Number(7), MessageId(1));
         assert!(matches!(correlate.receipt(0, one(7), FACT, Monotonic(0)), Match::Duplicate));
         for key in 10..12 {
-            assert!(matches!(
-                correlate.receipt(0, one(key), FACT, Monotonic(0)),
-                Match::Held
-            ));
+            assert!(matches!(correlate.receipt(0, one(key), FACT, Monotonic(0)), Match::Held));
         }
         assert!(matches!(correlate.receipt(0, one(13), FACT, Monotonic(0)), Match::Full));
         assert_eq!(correlate.expire(Monotonic(9_999_999)), 0);
