@@ -510,7 +510,10 @@ fn build_flow(
 ) -> Result<(Flow, Arc<Accounts>, Arc<Identity>), StartError> {
     let setting = |error| StartError::Setting { path: path.to_path_buf(), error };
     let vault = read_vault(config, keys)?;
-    let identity_config = veilgate_identity::Config { history_floor: config.identity.history_floor };
+    let identity_config = veilgate_identity::Config {
+        history_floor: config.identity.history_floor,
+        max_pins: REGISTRY_CAPACITY,
+    };
     let identity = Arc::new(Identity::new(Arc::clone(keys.ring()), vault, identity_config));
     let mut salt = [0; 32];
     clock::entropy(&mut salt);

@@ -14,6 +14,7 @@ mod canary;
 mod gateway;
 mod kill;
 mod operations;
+mod pins;
 mod smpp_abuse;
 mod smpp_binds;
 mod smpp_framing;

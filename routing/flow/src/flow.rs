@@ -180,9 +180,10 @@ impl Flow {
         }
         let mut found = None;
         let mut slot = None;
+        let mut pin = None;
         let cleared = received
             .admit(account, &self.gate, at, &mut found)
-            .and_then(|admitted| admitted.resolve(&self.gate, at))
+            .and_then(|admitted| admitted.resolve(&self.gate, at, &mut pin))
             .and_then(|resolved| resolved.clear(&self.gate, &mut slot));
         if let Some(authorization) = found {
             self.put_pending(authorization, turn)?;
@@ -190,6 +191,7 @@ impl Flow {
         if let Some(record) = slot {
             self.put_slot(&record, turn)?;
         }
+        self.put_pin(pin, turn)?;
         self.journal(account, from, cleared?, at, turn)
     }
 
@@ -291,7 +293,8 @@ impl Flow {
         ended: &mut Vec<Ended>,
     ) {
         for (id, authorization) in stale {
-            let found = resolve(&authorization, &self.gate, at.wall);
+            let found = resolve(&authorization, &self.gate, at.wall)
+                .and_then(|(contact, pin)| self.put_pin(pin, turn).map(|()| contact));
             let mut book = self.book.lock();
             match found {
                 Ok(contact) => {
@@ -421,6 +424,7 @@ impl Flow {
     pub fn tick(&self, at: Moment, turn: &mut Turn, outcomes: &mut Outcomes) {
         let ended = self.book.lock().tick(1000, at, outcomes);
         self.finish(ended, turn);
+        self.sweep_pins(at.wall, turn);
     }
 
     /// Applies what follows a commit (or its failure) and fills in what the shell has to do.
@@ -465,6 +469,7 @@ impl Flow {
                 }
                 Step::Retracted { message, pause } => book.retracted(message, pause, at, outcomes),
                 Step::Registered(authorization) => authorization.record_is_durable(),
+                Step::Pinned(record) => self.gate.identity.pins().written(&record),
                 Step::Notify(notify) => notify(true),
             }
         }
@@ -497,7 +502,7 @@ impl Flow {
                 let pause = pause.max(self.rules.store_retry);
                 self.book.lock().retracted(message, pause, at, outcomes);
             }
-            Step::Registered(_) => {}
+            Step::Registered(_) | Step::Pinned(_) => {}
             Step::Notify(notify) => notify(false),
         }
     }

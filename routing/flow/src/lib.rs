@@ -10,6 +10,7 @@ mod directory;
 mod flow;
 mod live;
 mod message;
+mod pin;
 mod recipient;
 mod record;
 mod refusal;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use veilgate_admission::{Account, Registered, ShortForm, Tenant};
-use veilgate_identity::Contact;
+use veilgate_identity::{Contact, PinRecord};
 use veilgate_names::{AccountKind, Extension, Octets, PlatformId, Reason, Service, Timestamp};
 use veilgate_smpp::codec::{Address, OctetString, Status, Tag, Tlvs};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
@@ -153,8 +153,15 @@ impl<'a> Received<'a> {
 
 impl<'a> Admitted<'a> {
     /// Decrypts the device IDs and finds whom they meant on the day of consent, if that may be contacted now.
-    pub(crate) fn resolve(self, gate: &Gate, at: Moment) -> Result<Resolved<'a>, Refusal> {
-        let contact = resolve(&self.authorization, gate, at.wall)?;
+    /// `pin` gets what is to be stored with the message.
+    pub(crate) fn resolve(
+        self,
+        gate: &Gate,
+        at: Moment,
+        pin: &mut Option<PinRecord>,
+    ) -> Result<Resolved<'a>, Refusal> {
+        let (contact, record) = resolve(&self.authorization, gate, at.wall)?;
+        *pin = record;
         Ok(Resolved { admitted: self, contact })
     }
 }
@@ -187,8 +194,13 @@ impl Resolved<'_> {
 }
 
 /// Whom an authorization means now; also asked again when a message has waited.
-pub(crate) fn resolve(authorization: &Registered, gate: &Gate, now: Timestamp) -> Result<Contact, Reason> {
-    gate.identity.resolve(authorization.devices(), authorization.as_of(), now)
+pub(crate) fn resolve(
+    authorization: &Registered,
+    gate: &Gate,
+    now: Timestamp,
+) -> Result<(Contact, Option<PinRecord>), Reason> {
+    let (devices, as_of) = (authorization.devices(), authorization.as_of());
+    gate.identity.resolve_pinning(devices, as_of, authorization.expires_at(), now)
 }
 
 fn authorization(

@@ -25,6 +25,8 @@ pub struct Restored {
     pub registrations: usize,
     /// Reply addresses.
     pub slots: usize,
+    /// Device IDs and dates of which it is kept whom they meant.
+    pub pins: usize,
     /// Messages that wait to be sent.
     pub queued: usize,
     /// Messages that an SMSC has.
@@ -64,6 +66,11 @@ impl Flow {
             let value = flow.seals.open(Class::Registry, &entry.value)?.1;
             flow.gate.slots.restore([(&entry.key, &value)]).map_err(|_| RecordError)?;
             Ok(|restored: &mut Restored| restored.slots += 1)
+        })?;
+        self.each(store, Space::Pin, &mut restored, |flow, entry| {
+            let value = flow.seals.open(Class::Registry, &entry.value)?.1;
+            flow.gate.identity.pins().restore(&entry.key, &value).map_err(|_| RecordError)?;
+            Ok(|restored: &mut Restored| restored.pins += 1)
         })?;
         self.each(store, Space::Delivery, &mut restored, |flow, entry| {
             let id = message_id(&entry.key)?;

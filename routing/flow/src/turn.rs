@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use veilgate_admission::Registered;
+use veilgate_identity::PinRecord;
 use veilgate_ledger::Cdr;
 use veilgate_names::{AccountId, FinalState, MessageId, Reason};
 use veilgate_store::{Batch, Space};
@@ -97,10 +98,11 @@ pub enum Urgency {
 }
 
 impl Turn {
-    /// Whether it accepts one message (its authorization with it, perhaps) and does nothing else.
+    /// Whether it accepts one message (its authorization and whom it means with it, perhaps) and does nothing else.
     #[must_use]
     pub fn is_one_submit(&self) -> bool {
-        matches!(self.steps.as_slice(), [Step::Accept { .. }] | [Step::Registered(_), Step::Accept { .. }])
+        let goes_along = |step: &Step| matches!(step, Step::Registered(_) | Step::Pinned(_));
+        matches!(self.steps.as_slice(), [along @ .., Step::Accept { .. }] if along.len() <= 2 && along.iter().all(goes_along))
     }
 
     /// How soon it should be durable.
@@ -129,6 +131,8 @@ pub(crate) enum Step {
     Retracted { message: MessageId, pause: Duration },
     /// An authorization's record is durable.
     Registered(Arc<Registered>),
+    /// Whom an authorization means is durable.
+    Pinned(PinRecord),
     /// Somebody waits for the bare fact (revocations, imports).
     Notify(Box<dyn FnOnce(bool) + Send>),
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use veilgate_names::{AsOf, EdiVersion, EncryptedDeviceId, Reason, SubscriberKey, Timestamp};
 
-use crate::cipher::EdiPlain;
+use crate::cipher::EdiKey;
 use crate::device::{DeviceId, DeviceIndex};
 use crate::keys::{EdiLookup, KeyRing};
+use crate::pins::{Pin, PinKey, PinRecord, Pins};
 use crate::subscriber::Contact;
 use crate::vault::{Binding, NumberRef, NumberRow, Vault};
 
@@ -21,16 +22,28 @@ pub(crate) mod tenure;
 use tenure::{Tenure, Window};
 
 /// What the carrier decides about look-ups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// The oldest day the carrier keeps: dates before it are answered `HISTORY_EXPIRED`.
+    /// The oldest day the carrier keeps: dates before it are answered by the pin of an earlier look-up, or
+    /// `HISTORY_EXPIRED`. Without a floor nothing is pinned.
     pub history_floor: Option<Timestamp>,
+    /// How many pins are held, about 100 octets each. What comes beyond is not pinned.
+    pub max_pins: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { history_floor: None, max_pins: 20_000_000 }
+    }
 }
 
 /// The boundary: keys, the vault in force, and the look-ups in both directions.
 pub struct Identity {
     keys: Arc<KeyRing>,
+    /// Stands in for keys that are not there.
+    decoy: Arc<EdiKey>,
     vault: ArcSwap<Vault>,
+    pins: Pins,
     config: Config,
 }
 
@@ -38,12 +51,24 @@ impl Identity {
     /// Serves `vault` under `keys`, which must be the ring it was made with.
     #[must_use]
     pub fn new(keys: Arc<KeyRing>, vault: Vault, config: Config) -> Self {
-        Self { keys, vault: ArcSwap::from_pointee(vault), config }
+        let decoy = Arc::new(EdiKey::new(&[0; 16]));
+        let (vault, pins) = (ArcSwap::from_pointee(vault), Pins::new(config.max_pins));
+        Self { keys, decoy, vault, pins, config }
     }
 
-    /// Puts another vault in force; look-ups under way end on the old one.
+    /// Puts another vault in force; look-ups under way end on the old one. It is freed here, where nobody waits, and
+    /// not by whichever look-up is the last to leave it: that takes a tenth of a second for ten million subscribers.
     pub fn replace(&self, vault: Vault) {
-        self.vault.store(Arc::new(vault));
+        /// A look-up takes microseconds; whoever keeps the old vault longer frees it.
+        const PATIENCE: usize = 10_000;
+        let mut old = self.vault.swap(Arc::new(vault));
+        for _ in 0..PATIENCE {
+            match Arc::try_unwrap(old) {
+                Ok(alone) => return drop(alone),
+                Err(shared) => old = shared,
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// The vault in force.
@@ -58,8 +83,14 @@ impl Identity {
         &self.keys
     }
 
+    /// Whom earlier look-ups found.
+    #[must_use]
+    pub fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
     /// Turns device IDs into somebody to contact, as of a date, if the number is still the same person's now.
-    /// All IDs that resolve must agree on one subscriber.
+    /// All IDs that resolve must agree on one subscriber. Pins nobody.
     ///
     /// # Errors
     /// The inside [`Reason`]; of several, the first that says more than "not found".
@@ -70,28 +101,52 @@ impl Identity {
         as_of: AsOf,
         now: Timestamp,
     ) -> Result<Contact, Reason> {
+        self.answer(edis, as_of, now).map(|(contact, _)| contact)
+    }
+
+    /// The same, for an agreement that holds until `until`: whoever is found stays found when the carrier's history
+    /// no longer reaches the date. The record, if there is one, is to be stored with what is decided now, and
+    /// [`Pins::written`] told.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn resolve_pinning(
+        &self,
+        edis: &[EncryptedDeviceId],
+        as_of: AsOf,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(Contact, Option<PinRecord>), Reason> {
+        let (contact, pin) = self.answer(edis, as_of, now)?;
+        Ok((contact, pin.and_then(|(key, pin)| self.pins.keep(key, pin, until))))
+    }
+
+    fn lookup<'a>(&'a self, vault: &'a Vault, as_of: AsOf, now: Timestamp) -> Lookup<'a> {
+        Lookup { vault, keys: &self.keys, decoy: &self.decoy, window: Window::from(as_of), now }
+    }
+
+    fn answer(
+        &self,
+        edis: &[EncryptedDeviceId],
+        as_of: AsOf,
+        now: Timestamp,
+    ) -> Result<(Contact, Option<(PinKey, Pin)>), Reason> {
         if as_of.start() > now {
             return Err(Reason::BadAsofFuture);
         }
-        if self.config.history_floor.is_some_and(|floor| as_of.start() < floor) {
-            return Err(Reason::HistoryExpired);
-        }
         let vault = self.vault.load();
-        let lookup = Lookup { vault: &vault, keys: &self.keys, window: Window::from(as_of), now };
-        let mut found: Option<Found<'_>> = None;
-        let mut refusal = None;
-        for edi in edis {
-            match lookup.edi(edi) {
-                Ok(other) if found.as_ref().is_some_and(|found| found.subscriber != other.subscriber) => {
-                    return Err(Reason::AmbiguousDevice);
-                }
-                Ok(other) => found = Some(other),
-                Err(reason) => refusal = Some(more_telling(refusal, reason)),
-            }
-        }
-        let found = found.ok_or(refusal.unwrap_or(Reason::NotFoundAsof))?;
-        let number = found.number.open(&self.keys).ok_or(Reason::Internal)?;
-        Ok(Contact { number, subscriber: found.subscriber })
+        let lookup = self.lookup(&vault, as_of, now);
+        let Some(floor) = self.config.history_floor else {
+            return Ok((lookup.agreed(edis)?.contact(&self.keys)?, None));
+        };
+        let key = PinKey::new(edis, as_of, self.keys.subscriber_key());
+        let found = if as_of.start() < floor {
+            lookup.pinned(edis, self.pins.find(key).ok_or(Reason::HistoryExpired)?)?
+        } else {
+            lookup.agreed(edis)?
+        };
+        let pin = Pin { number: found.number.hash, subscriber: found.subscriber };
+        Ok((found.contact(&self.keys)?, Some((key, pin))))
     }
 }
 
@@ -105,6 +160,7 @@ impl std::fmt::Debug for Identity {
 struct Lookup<'a> {
     vault: &'a Vault,
     keys: &'a KeyRing,
+    decoy: &'a Arc<EdiKey>,
     window: Window,
     now: Timestamp,
 }
@@ -115,36 +171,72 @@ struct Found<'a> {
     subscriber: SubscriberKey,
 }
 
+impl Found<'_> {
+    fn contact(&self, keys: &KeyRing) -> Result<Contact, Reason> {
+        let number = self.number.open(keys).ok_or(Reason::Internal)?;
+        Ok(Contact { number, subscriber: self.subscriber })
+    }
+}
+
 impl<'a> Lookup<'a> {
-    fn edi(&self, edi: &EncryptedDeviceId) -> Result<Found<'a>, Reason> {
-        let (key, allow_legacy) = match self.keys.edi_key(edi.kid()) {
-            EdiLookup::Active { key, allow_legacy } => (key, allow_legacy),
-            EdiLookup::Retired => return Err(Reason::KeyExpired),
-            EdiLookup::Unknown => return Err(Reason::DecryptFail),
-        };
-        match edi.version() {
-            EdiVersion::Gcm => {
-                let index = self.index(key.open(edi)).ok_or(Reason::DecryptFail)?;
-                self.bindings(self.vault.bindings_of(&index))
+    /// The one subscriber on whom all device IDs agree that resolve.
+    fn agreed(&self, edis: &[EncryptedDeviceId]) -> Result<Found<'a>, Reason> {
+        let mut found: Option<Found<'_>> = None;
+        let mut refusal = None;
+        for edi in edis {
+            match self.edi(edi) {
+                Ok(other) if found.as_ref().is_some_and(|found| found.subscriber != other.subscriber) => {
+                    return Err(Reason::AmbiguousDevice);
+                }
+                Ok(other) => found = Some(other),
+                Err(reason) => refusal = Some(more_telling(refusal, reason)),
             }
-            EdiVersion::Legacy if allow_legacy => self.legacy(key.open(edi)),
-            EdiVersion::Legacy => Err(Reason::DecryptFail),
         }
+        found.ok_or(refusal.unwrap_or(Reason::NotFoundAsof))
     }
 
-    /// A legacy ciphertext carries no MAC, so whoever can alter one must not learn whether it unpadded or
-    /// parsed: a bad one is looked up as an index that is nobody's, and an unknown device is answered the same.
-    fn legacy(&self, plain: Option<EdiPlain>) -> Result<Found<'a>, Reason> {
-        let nobody = || DeviceIndex(self.keys.index_key().short(&[b"nobody:", &[0; 36]]));
-        let index = self.index(plain).unwrap_or_else(nobody);
-        match self.vault.bindings_of(&index) {
-            [] => Err(Reason::DecryptFail),
-            bindings => self.bindings(bindings),
+    /// What does not open takes the way of what does: decrypted, hashed, looked up, as an index that is nobody's.
+    fn edi(&self, edi: &EncryptedDeviceId) -> Result<Found<'a>, Reason> {
+        let opened = self.device(edi);
+        let nobody = |_| DeviceIndex(self.keys.index_key().short(&[b"nobody:", &[0; 36]]));
+        let bindings = self.vault.bindings_of(&opened.unwrap_or_else(nobody));
+        opened?;
+        // A legacy ciphertext carries no MAC, so whoever can alter one must not learn whether it unpadded or
+        // parsed: an unknown device is answered as a bad ciphertext is.
+        if bindings.is_empty() && edi.version() == EdiVersion::Legacy {
+            return Err(Reason::DecryptFail);
         }
+        self.bindings(bindings)
     }
 
-    fn index(&self, plain: Option<EdiPlain>) -> Option<DeviceIndex> {
-        Some(DeviceId::parse(plain?.as_bytes())?.index(self.keys.index_key()))
+    /// Opens a device ID. One whose key is unknown, retired or not allowed is decrypted all the same, with a key that
+    /// opens nothing, so that the reason cannot be timed.
+    fn device(&self, edi: &EncryptedDeviceId) -> Result<DeviceIndex, Reason> {
+        let (key, refusal) = match self.keys.edi_key(edi.kid()) {
+            EdiLookup::Active { key, allow_legacy } => {
+                let refused = edi.version() == EdiVersion::Legacy && !allow_legacy;
+                (key, refused.then_some(Reason::DecryptFail))
+            }
+            EdiLookup::Retired => (Arc::clone(self.decoy), Some(Reason::KeyExpired)),
+            EdiLookup::Unknown => (Arc::clone(self.decoy), Some(Reason::DecryptFail)),
+        };
+        let device = key.open(edi).and_then(|plain| DeviceId::parse(plain.as_bytes()));
+        let index = device.map(|device| device.index(self.keys.index_key()));
+        refusal.map_or_else(|| index.ok_or(Reason::DecryptFail), Err)
+    }
+
+    /// Who was found earlier, if that tenure is still open. Whether the device ID opens is asked all the same.
+    fn pinned(&self, edis: &[EncryptedDeviceId], pin: Pin) -> Result<Found<'a>, Reason> {
+        let mut refusal = Reason::DecryptFail;
+        let opens = |edi| self.device(edi).map_err(|reason| refusal = reason).is_ok();
+        if !edis.iter().any(opens) {
+            return Err(refusal);
+        }
+        let number = self.vault.find_number(&pin.number).ok_or(Reason::NumberDisconnected)?;
+        let row = self.vault.number(number).ok_or(Reason::Internal)?;
+        let is_pinned = |tenure: &Tenure<'_>| tenure.subscriber(&row.hash, self.keys) == pin.subscriber;
+        Tenure::still_open(self.vault.tenures_of(number), is_pinned, self.now)?;
+        Ok(Found { number: row, subscriber: pin.subscriber })
     }
 
     /// From all bindings of one device to its one subscriber.

@@ -21,11 +21,13 @@ pub enum Space {
     Meta,
     /// CDRs that are not in a CDR file yet.
     Cdr,
+    /// Whom device IDs meant on a date: small, as long-lived as the authorization that asked.
+    Pin,
 }
 
 impl Space {
     /// Every space, in the order of the tags.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Message,
         Self::State,
         Self::Delivery,
@@ -35,9 +37,10 @@ impl Space {
         Self::Slot,
         Self::Meta,
         Self::Cdr,
+        Self::Pin,
     ];
 
-    /// The octet that stands for this space on disk, 1 to 9.
+    /// The octet that stands for this space on disk, 1 to 10.
     #[must_use]
     pub const fn tag(self) -> u8 {
         match self {
@@ -50,6 +53,7 @@ impl Space {
             Self::Slot => 7,
             Self::Meta => 8,
             Self::Cdr => 9,
+            Self::Pin => 10,
         }
     }
 
@@ -66,6 +70,7 @@ impl Space {
             7 => Self::Slot,
             8 => Self::Meta,
             9 => Self::Cdr,
+            10 => Self::Pin,
             _ => return None,
         })
     }
@@ -80,6 +85,6 @@ mod tests {
         for space in Space::ALL {
             assert_eq!(Space::from_tag(space.tag()), Some(space));
         }
-        assert_eq!((Space::from_tag(0), Space::from_tag(10)), (None, None));
+        assert_eq!((Space::from_tag(0), Space::from_tag(11)), (None, None));
     }
 }

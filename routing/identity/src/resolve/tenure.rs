@@ -55,6 +55,20 @@ impl<'a> Tenure<'a> {
         if concerned == 1 { Ok(tenure) } else { Err(Reason::AmbiguousTenure) }
     }
 
+    /// The tenure told by `is_it`, wherever in time it lies, if it is open and contactable now.
+    pub(crate) fn still_open(
+        all: &'a [TenureRow],
+        is_it: impl Fn(&Self) -> bool,
+        now: Timestamp,
+    ) -> Result<(), Reason> {
+        let open = |tenure: Self| Window::from(now).overlaps(tenure.interval());
+        match tenures(all).find(is_it) {
+            Some(tenure) => tenure.still_contactable(now),
+            None if tenures(all).any(open) => Err(Reason::NumberReassigned),
+            None => Err(Reason::NumberDisconnected),
+        }
+    }
+
     /// The only tenure open now, if it is in the own network.
     pub(crate) fn own_now(all: &'a [TenureRow], now: Timestamp) -> Option<Self> {
         let tenure = Self::as_of(all, Window::from(now)).ok()?;

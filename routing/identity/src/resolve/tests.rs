@@ -3,6 +3,7 @@ use serde_json::Value;
 use super::*;
 use crate::carrier::*;
 
+mod intervals;
 mod model;
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -52,7 +53,7 @@ fn all_cases_of_asof_json() {
     for told in [Told::ByFlag, Told::ByRow] {
         let (bindings, tenures) = asof_feed(&cases, told);
         let vault = crate::import(bindings.as_bytes(), tenures.as_bytes(), &keys).unwrap();
-        let config = Config { history_floor: Some(at(text(&cases, "history_floor"))) };
+        let config = Config { history_floor: Some(at(text(&cases, "history_floor"))), ..Config::default() };
         let identity = Identity::new(Arc::clone(&keys), vault, config);
         let all = cases["vectors"].as_array().unwrap();
         assert_eq!(all.len(), 27);
@@ -72,7 +73,7 @@ fn all_cases_of_asof_json() {
 #[test]
 fn all_vectors_of_edi_json() {
     let cases: Value = serde_json::from_str(include_str!("../../tests/vectors/edi.json")).unwrap();
-    let key = crate::cipher::EdiKey::new(&unhex(text(&cases, "key")).try_into().unwrap());
+    let key = EdiKey::new(&unhex(text(&cases, "key")).try_into().unwrap());
     let index_key = crate::cipher::MacKey::new(&unhex(text(&cases, "index_key")));
     for case in cases["vectors"].as_array().unwrap() {
         let edi = EncryptedDeviceId::parse(text(case, "text")).unwrap();
