@@ -15,6 +15,10 @@ test:
 demo:
     cargo run --release -- demo
 
+# Evidence of the boundary: who may touch a number, by which doors, and what can be logged.
+audit:
+    tests/boundary
+
 # Benchmarks of the parts.
 bench:
     cargo bench -p veilgate-smpp -p veilgate-identity -p veilgate-store

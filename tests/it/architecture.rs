@@ -40,6 +40,51 @@ const EDGES: &[(&str, &[&str])] = &[
 const IMPURE: [&str; 7] =
     ["tokio", "tracing", "tracing-core", "async-std", "mio", "rusmpp", "veilgate-simulators"];
 
+/// Every door of the number, and the files of ours that go through it. `docs/security.md` names the same.
+const DOORS: &[(&str, &[&str])] = &[
+    ("smsc_address", &["src/south/smsc_link.rs"]),
+    ("sealed_for_cdr", &["routing/flow/src/cdr.rs"]),
+    ("subscriber_of", &["routing/flow/src/reply.rs"]),
+    ("expose_to_ingress", &["routing/identity/src/ingress.rs"]),
+];
+
+#[test]
+fn the_boundary_report_names_every_door_and_who_goes_through() {
+    let report = std::process::Command::new(root().join("tests/boundary"))
+        .env("VEILGATE", env!("CARGO_BIN_EXE_veilgate"))
+        .output()
+        .unwrap();
+    assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stderr));
+    let report = String::from_utf8(report.stdout).unwrap();
+    let section = |title: &str| -> Vec<&str> {
+        let lines = report.lines().skip_while(|line| !line.starts_with(title)).skip(1);
+        lines.take_while(|line| !line.starts_with("==")).collect()
+    };
+    assert_eq!(section("== Crates"), ["  veilgate", "  veilgate-flow"]);
+    let out: Vec<&str> =
+        section("== Doors out").into_iter().filter(|line| !line.starts_with("    ")).collect();
+    assert_eq!(
+        out,
+        ["  smsc_address", "  sealed_for_cdr"],
+        "a new door out: docs/security.md, leaks.md, a canary"
+    );
+    let security = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    for (door, callers) in DOORS {
+        let title = format!("  {door}");
+        let uses: Vec<&str> = if *door == "expose_to_ingress" {
+            section("== Who opens")
+        } else {
+            let lines = report.lines().skip_while(|line| **line != title).skip(1);
+            lines.take_while(|line| line.starts_with("    ")).collect()
+        };
+        let files: Vec<&str> = uses.iter().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(files, *callers, "{door}");
+        assert!(security.contains(door), "docs/security.md does not name {door}");
+    }
+    assert!(!section("== Log events").is_empty() && !section("== Audit records").is_empty());
+    assert!(!section("== What may stand").contains(&"  String"));
+}
+
 #[test]
 fn crates_know_only_whom_they_may() {
     let metadata = metadata();
