@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod at_rest;
 mod audit;
 mod canary;
 mod gateway;

@@ -39,6 +39,18 @@ impl DeviceKind {
             .find(|kind| kind.prefix().strip_suffix(b":").is_some_and(|n| n.eq_ignore_ascii_case(name)))
     }
 
+    /// Its name, as the feed writes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Imei => "imei",
+            Self::Imsi => "imsi",
+            Self::Oaid => "oaid",
+            Self::Idfa => "idfa",
+            Self::Zxid => "zxid",
+            Self::Cuid => "cuid",
+        }
+    }
+
     fn prefix(self) -> &'static [u8] {
         match self {
             Self::Imei => b"imei:",
@@ -89,6 +101,10 @@ impl DeviceId {
             }
         };
         good.then_some(id)
+    }
+
+    pub(crate) fn kind(&self) -> DeviceKind {
+        self.kind
     }
 
     /// The index under which its bindings are kept.

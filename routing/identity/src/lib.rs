@@ -57,6 +57,7 @@ pub use ingress::Known;
 pub use keys::{Class, KeyError, KeyRing};
 pub use mask::Torn;
 pub use pins::{PinError, PinRecord, Pins};
+pub use resolve::explain::{Explanation, Fact, Opening, Today};
 pub use resolve::{Config, Identity};
 pub use slots::{Allocated, SlotError, SlotMatch, SlotRecord, Slots};
 pub use subscriber::Contact;

@@ -17,6 +17,7 @@ use crate::pins::{Pin, PinKey, PinRecord, Pins};
 use crate::subscriber::Contact;
 use crate::vault::{Binding, NumberRef, NumberRow, Vault};
 
+pub(crate) mod explain;
 pub(crate) mod tenure;
 
 use tenure::{Tenure, Window};
@@ -90,7 +91,7 @@ impl Identity {
     }
 
     /// Turns device IDs into somebody to contact, as of a date, if the number is still the same person's now.
-    /// All IDs that resolve must agree on one subscriber. Pins nobody.
+    /// All IDs that resolve must agree on one subscriber, the one of that day. Pins nobody.
     ///
     /// # Errors
     /// The inside [`Reason`]; of several, the first that says more than "not found".
@@ -101,7 +102,7 @@ impl Identity {
         as_of: AsOf,
         now: Timestamp,
     ) -> Result<Contact, Reason> {
-        self.answer(edis, as_of, now).map(|(contact, _)| contact)
+        self.answer(&self.vault.load(), edis, as_of, now).map(|(contact, _)| contact)
     }
 
     /// The same, for an agreement that holds until `until`: whoever is found stays found when the carrier's history
@@ -117,7 +118,7 @@ impl Identity {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(Contact, Option<PinRecord>), Reason> {
-        let (contact, pin) = self.answer(edis, as_of, now)?;
+        let (contact, pin) = self.answer(&self.vault.load(), edis, as_of, now)?;
         Ok((contact, pin.and_then(|(key, pin)| self.pins.keep(key, pin, until))))
     }
 
@@ -127,6 +128,7 @@ impl Identity {
 
     fn answer(
         &self,
+        vault: &Vault,
         edis: &[EncryptedDeviceId],
         as_of: AsOf,
         now: Timestamp,
@@ -134,8 +136,7 @@ impl Identity {
         if as_of.start() > now {
             return Err(Reason::BadAsofFuture);
         }
-        let vault = self.vault.load();
-        let lookup = self.lookup(&vault, as_of, now);
+        let lookup = self.lookup(vault, as_of, now);
         let Some(floor) = self.config.history_floor else {
             return Ok((lookup.agreed(edis)?.contact(&self.keys)?, None));
         };
@@ -165,7 +166,19 @@ struct Lookup<'a> {
     now: Timestamp,
 }
 
-/// Somebody, the number still sealed.
+/// A number and who held it when asked about.
+struct Held<'a> {
+    number: NumberRef,
+    tenure: Tenure<'a>,
+}
+
+impl Held<'_> {
+    fn is(&self, other: &Self) -> bool {
+        self.number == other.number && self.tenure.interval() == other.tenure.interval()
+    }
+}
+
+/// Somebody who may be contacted, the number still sealed.
 struct Found<'a> {
     number: &'a NumberRow,
     subscriber: SubscriberKey,
@@ -179,25 +192,29 @@ impl Found<'_> {
 }
 
 impl<'a> Lookup<'a> {
-    /// The one subscriber on whom all device IDs agree that resolve.
+    /// The one tenure on which all device IDs agree that resolve, if it is still open. That they meant one person on
+    /// that day is asked first: two who have both gone are still two.
     fn agreed(&self, edis: &[EncryptedDeviceId]) -> Result<Found<'a>, Reason> {
-        let mut found: Option<Found<'_>> = None;
+        let mut found: Option<Held<'_>> = None;
         let mut refusal = None;
         for edi in edis {
             match self.edi(edi) {
-                Ok(other) if found.as_ref().is_some_and(|found| found.subscriber != other.subscriber) => {
+                Ok(other) if found.as_ref().is_some_and(|found| !found.is(&other)) => {
                     return Err(Reason::AmbiguousDevice);
                 }
                 Ok(other) => found = Some(other),
                 Err(reason) => refusal = Some(more_telling(refusal, reason)),
             }
         }
-        found.ok_or(refusal.unwrap_or(Reason::NotFoundAsof))
+        let held = found.ok_or(refusal.unwrap_or(Reason::NotFoundAsof))?;
+        held.tenure.still_contactable(self.now)?;
+        let row = self.vault.number(held.number).ok_or(Reason::Internal)?;
+        Ok(Found { number: row, subscriber: held.tenure.subscriber(&row.hash, self.keys) })
     }
 
     /// What does not open takes the way of what does: decrypted, hashed, looked up, as an index that is nobody's.
-    fn edi(&self, edi: &EncryptedDeviceId) -> Result<Found<'a>, Reason> {
-        let opened = self.device(edi);
+    fn edi(&self, edi: &EncryptedDeviceId) -> Result<Held<'a>, Reason> {
+        let opened = self.device(edi).map(|device| device.index(self.keys.index_key()));
         let nobody = |_| DeviceIndex(self.keys.index_key().short(&[b"nobody:", &[0; 36]]));
         let bindings = self.vault.bindings_of(&opened.unwrap_or_else(nobody));
         opened?;
@@ -211,7 +228,7 @@ impl<'a> Lookup<'a> {
 
     /// Opens a device ID. One whose key is unknown, retired or not allowed is decrypted all the same, with a key that
     /// opens nothing, so that the reason cannot be timed.
-    fn device(&self, edi: &EncryptedDeviceId) -> Result<DeviceIndex, Reason> {
+    fn device(&self, edi: &EncryptedDeviceId) -> Result<DeviceId, Reason> {
         let (key, refusal) = match self.keys.edi_key(edi.kid()) {
             EdiLookup::Active { key, allow_legacy } => {
                 let refused = edi.version() == EdiVersion::Legacy && !allow_legacy;
@@ -221,8 +238,7 @@ impl<'a> Lookup<'a> {
             EdiLookup::Unknown => (Arc::clone(self.decoy), Some(Reason::DecryptFail)),
         };
         let device = key.open(edi).and_then(|plain| DeviceId::parse(plain.as_bytes()));
-        let index = device.map(|device| device.index(self.keys.index_key()));
-        refusal.map_or_else(|| index.ok_or(Reason::DecryptFail), Err)
+        refusal.map_or_else(|| device.ok_or(Reason::DecryptFail), Err)
     }
 
     /// Who was found earlier, if that tenure is still open. Whether the device ID opens is asked all the same.
@@ -239,17 +255,14 @@ impl<'a> Lookup<'a> {
         Ok(Found { number: row, subscriber: pin.subscriber })
     }
 
-    /// From all bindings of one device to its one subscriber.
-    fn bindings(&self, all: &[Binding]) -> Result<Found<'a>, Reason> {
+    /// From all bindings of one device to the one tenure it meant.
+    fn bindings(&self, all: &[Binding]) -> Result<Held<'a>, Reason> {
         let mut in_force = all.iter().filter(|binding| self.window.overlaps(binding.interval));
         let number = in_force.next().ok_or(Reason::NotFoundAsof)?.number();
         let several =
             all.iter().any(|other| other.number() != number && self.window.concerns(other.interval));
         let number = if several { self.primary_of_one_holder(all)? } else { number };
-        let tenure = self.tenure(number)?;
-        tenure.still_contactable(self.now)?;
-        let row = self.vault.number(number).ok_or(Reason::Internal)?;
-        Ok(Found { number: row, subscriber: tenure.subscriber(&row.hash, self.keys) })
+        Ok(Held { number, tenure: self.tenure(number)? })
     }
 
     /// Several numbers in one device: only if one person holds them all, and then the one marked primary.

@@ -102,11 +102,11 @@ impl<'a> Tenure<'a> {
     }
 
     /// The row in force at an instant. Of overlapping rows the last, which is the newest news.
-    fn row(&self, at: Timestamp) -> Option<&'a TenureRow> {
+    pub(crate) fn row(&self, at: Timestamp) -> Option<&'a TenureRow> {
         self.rows.iter().rev().find(|row| Window::from(at).overlaps(row.interval))
     }
 
-    fn interval(&self) -> Interval {
+    pub(crate) fn interval(&self) -> Interval {
         let from = self.rows.iter().map(|row| row.interval.from).min().unwrap_or(0);
         let to = self.rows.iter().map(|row| row.interval.to).max().unwrap_or(0);
         Interval { from, to }
@@ -114,7 +114,7 @@ impl<'a> Tenure<'a> {
 }
 
 /// The rows of one number, sorted by beginning, as tenures.
-fn tenures(all: &[TenureRow]) -> impl Iterator<Item = Tenure<'_>> {
+pub(crate) fn tenures(all: &[TenureRow]) -> impl Iterator<Item = Tenure<'_>> {
     let mut rest = all;
     std::iter::from_fn(move || {
         let first = rest.first()?;

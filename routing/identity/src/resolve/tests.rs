@@ -4,6 +4,7 @@ use super::*;
 use crate::carrier::*;
 
 mod intervals;
+mod kinds;
 mod model;
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
