@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use veilgate_admission::{Accounts, Registry};
 use veilgate_config::{Changes, Config, ConfigError, JournalEngine};
-use veilgate_flow::{Flow, Gate, Outcomes, Restored, Turn, pending_cdrs, reserve_ids};
+use veilgate_flow::{Flow, Gate, OptOuts, Outcomes, Restored, Turn, pending_cdrs, reserve_ids};
 use veilgate_identity::{Identity, Slots, Vault};
 use veilgate_ledger::{Actor, AuditEvent, CarrierName, NodeName};
 use veilgate_names::Monotonic;
@@ -426,6 +426,7 @@ impl Probe for App {
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.flow.live.set(gauge(live));
         metrics.flow.queued.set(gauge(queued));
+        metrics.flow.reply_parts.set(gauge(self.hub.flow.parts_waiting()));
         metrics.north.connections.set(gauge(connections));
         metrics.north.half_open.set(gauge(half_open));
         metrics.authorizations.set(gauge(self.hub.flow.gate().registry.len()));
@@ -527,6 +528,7 @@ fn build_flow(
         identity: Arc::clone(&identity),
         slots: Arc::new(Slots::new(REGISTRY_CAPACITY)),
         directory: arc_swap::ArcSwap::default(),
+        opt_outs: OptOuts::new(REGISTRY_CAPACITY),
     };
     let journal = config.data_dir.join("journal");
     let first_id =
@@ -632,6 +634,9 @@ fn start_maintenance(store: &Arc<dyn Store>, hub: &Arc<Hub>) -> std::io::Result<
             if hub.is_closed() {
                 return;
             }
+            let mut turn = Turn::default();
+            hub.flow.sweep_slots(clock::now(), &mut turn);
+            hub.commit(turn);
             let more = match store.maintain(Budget::default()) {
                 Ok(done) => done.more,
                 Err(error) => {

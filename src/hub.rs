@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
-use veilgate_flow::{Counts, DeliverAnswer, Flow, LinkId, Outcomes, SessionId, Turn};
+use veilgate_flow::{Counts, DeliverAnswer, Flow, LinkId, OptedOut, Outcomes, SessionId, Turn};
+use veilgate_ledger::{Actor, AuditEvent};
 use veilgate_names::{AccountId, FinalState, MessageId, Reason};
 use veilgate_store::StoreError;
 
@@ -16,7 +17,7 @@ use crate::clock;
 use crate::commit::{Committed, Committer};
 use crate::ledger::LedgerSender;
 use crate::telemetry::Telemetry;
-use crate::telemetry::events::{JournalSlow, StorageFailed};
+use crate::telemetry::events::{JournalSlow, OptedOut as OptedOutEvent, StorageFailed};
 use crate::telemetry::words::{ReceiptOddity, StorageUse};
 
 /// A commit that takes longer is logged.
@@ -180,7 +181,8 @@ impl Hub {
 
     fn put(&self, outcomes: Outcomes) -> Wakes {
         let mut wakes = Wakes::default();
-        let Outcomes { answers, deliver_answers, ready, channels, mut accounts, cdrs, counts } = outcomes;
+        let Outcomes { answers, deliver_answers, ready, channels, mut accounts, cdrs, opt_outs, counts } =
+            outcomes;
         self.count(&counts);
         if !answers.is_empty() {
             let sessions = self.sessions.read();
@@ -208,12 +210,30 @@ impl Hub {
                 wakes.add(&session.wake);
             }
         }
+        for refusal in opt_outs {
+            self.opted_out(refusal);
+        }
         for cdr in &cdrs {
             let life = cdr.done_at.since(cdr.accepted_at);
             self.telemetry.metrics.flow.life_seconds.observe(life.as_secs_f64());
         }
         self.ledger.cdrs(cdrs);
         wakes
+    }
+
+    /// Writes down that somebody refused.
+    fn opted_out(&self, refusal: OptedOut) {
+        let OptedOut { enterprise, authorizations, confirmed } = refusal;
+        let told = u64::try_from(authorizations.len()).unwrap_or(u64::MAX);
+        OptedOutEvent { authorizations: told, confirmed }.emit(&self.telemetry);
+        let authorizations: Vec<Option<_>> = match authorizations.is_empty() {
+            true => vec![None],
+            false => authorizations.into_iter().map(Some).collect(),
+        };
+        for authorization in authorizations {
+            let event = AuditEvent::OptedOut { enterprise: enterprise.clone(), authorization };
+            self.ledger.audit(Actor::System, event);
+        }
     }
 
     fn put_south(

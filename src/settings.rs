@@ -6,7 +6,7 @@ use veilgate_admission::{
     AccountConfig, CertificateFingerprint, LockoutPolicy, PasswordHash, PlatformProfile, ProofPolicy, Tenant,
 };
 use veilgate_config::{self as config, Config};
-use veilgate_flow::{ChannelRules, Directory, FlowRules, NumberRules};
+use veilgate_flow::{ChannelRules, Directory, FlowRules, NumberRules, OptOutRules, OptOutScope, ReplyRules};
 use veilgate_names::{AccountId, AccountKind};
 use veilgate_notary::PublicKey;
 use veilgate_smpp::session::SessionConfig;
@@ -45,7 +45,35 @@ pub fn flow_rules(config: &Config) -> FlowRules {
         reply_grace: flow.reply_grace,
         delivery_retry: flow.delivery_retry,
         max_text: many(flow.max_text),
+        replies: replies(config),
+        opt_out: opt_out(config),
         ..FlowRules::default()
+    }
+}
+
+/// `[opt_out]`.
+fn opt_out(config: &Config) -> OptOutRules {
+    let (opt_out, default) = (&config.opt_out, OptOutRules::default());
+    let scope = match opt_out.scope {
+        config::OptOutScope::Enterprise => OptOutScope::Enterprise,
+        config::OptOutScope::ServiceNumber => OptOutScope::ServiceNumber,
+    };
+    let known = default.words.with(opt_out.words.clone(), opt_out.beginnings.clone());
+    let confirmation = opt_out.confirmation.as_ref().map(|text| text.as_str().to_owned());
+    OptOutRules { words: known, scope, confirmation, confirm_every: opt_out.confirm_every }
+}
+
+/// `[replies]`.
+fn replies(config: &Config) -> ReplyRules {
+    let replies = &config.replies;
+    let many = |count: std::num::NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+    ReplyRules {
+        tie_break: replies.tie_break,
+        quarantine: replies.quarantine,
+        part_timeout: replies.part_timeout,
+        max_parts: many(replies.max_parts),
+        max_parts_per_writer: many(replies.max_parts_per_writer),
+        max_octets: many(replies.max_octets),
     }
 }
 

@@ -121,6 +121,8 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         service_numbers: _,
         channels: _,
         flow: _,
+        replies: _,
+        opt_out: _,
         journal: _,
         ledger: _,
         ops: _,
@@ -150,6 +152,8 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
             max_live_messages, max_uncommitted, max_text, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold, max_early_receipts, max_recent_receipts, late_answer_grace,
             report_timeout, default_validity, max_validity, reply_grace, delivery_retry
         }
+        opt_out { words, beginnings, scope, confirmation, confirm_every }
+        replies { tie_break, quarantine, part_timeout, max_parts, max_parts_per_writer, max_octets }
         journal { engine, segment_bytes, capacity_bytes, compact_below_percent, group_max }
         ledger { carrier, cdr_dir, audit_file, rotate_every, rotate_bytes, audit_key_file }
         ops { listen, socket, ready_channels }

@@ -55,6 +55,7 @@ pub(crate) fn check(config: &Config) -> Checked {
     if usize::try_from(config.ops.ready_channels.get()).is_ok_and(|needed| needed > config.channels.len()) {
         return Err(Mistake::new("ops.ready_channels", "more than there are channels"));
     }
+    opt_out(config)?;
     flow(config)
 }
 
@@ -214,6 +215,20 @@ fn prefixes(entries: &[ServiceNumberEntry]) -> Checked {
             if dialled == bare || dialled == bare + usize::from(long.extension_digits) {
                 let problem = format!("\"{}\" with its extension digits reads the same", short.number);
                 return Err(Mistake::new(format!("service_numbers[{index}].number"), problem));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn opt_out(config: &Config) -> Checked {
+    let lists = [("words", &config.opt_out.words), ("beginnings", &config.opt_out.beginnings)];
+    for (key, words) in lists {
+        for (index, word) in words.iter().flatten().enumerate() {
+            let signs = word.chars().filter(|c| c.is_alphanumeric()).count();
+            if signs == 0 || word.chars().count() > 32 {
+                let at = format!("opt_out.{key}[{index}]");
+                return Err(Mistake::new(at, "1-32 characters, a letter or digit among them"));
             }
         }
     }

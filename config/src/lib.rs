@@ -7,8 +7,10 @@ mod error;
 mod flow;
 mod load;
 mod north;
+mod opt_out;
 mod parties;
 mod paths;
+mod replies;
 mod root;
 mod south;
 mod text;
@@ -18,7 +20,11 @@ pub use changes::{Changes, ListChanges};
 pub use error::ConfigError;
 pub use flow::{CarrierName, EdiKey, Flow, Identity, Journal, Ledger};
 pub use north::{North, NorthTls};
+pub use opt_out::{Confirmation, OptOut};
 pub use parties::{Account, Enterprise, Fingerprint, PasswordHash, Platform, PublicKey};
+pub use replies::Replies;
 pub use root::{Config, Log, MasterKey, NodeName, Ops};
 pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId, SystemType};
-pub use words::{AddressForm, Alphabet, BindMode, IdFormat, JournalEngine, LogFormat, LogLevel, Proof};
+pub use words::{
+    AddressForm, Alphabet, BindMode, IdFormat, JournalEngine, LogFormat, LogLevel, OptOutScope, Proof,
+};

@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use crate::flow::{EdiKey, Flow, Identity, Journal, Ledger};
 use crate::north::North;
+use crate::opt_out::OptOut;
 use crate::parties::{Account, Enterprise, Platform};
+use crate::replies::Replies;
 use crate::south::{Channel, ServiceNumberEntry};
 use crate::text::{FromText, text, whole};
 use crate::words::{LogFormat, LogLevel};
@@ -53,6 +55,12 @@ pub struct Config {
     /// Limits and times of a message's way.
     #[serde(default)]
     pub flow: Flow,
+    /// Replies by which a person refuses further messages.
+    #[serde(default)]
+    pub opt_out: OptOut,
+    /// Replies: whose they are, and long ones.
+    #[serde(default)]
+    pub replies: Replies,
     /// The durable journal.
     #[serde(default)]
     pub journal: Journal,

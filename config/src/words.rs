@@ -83,6 +83,14 @@ words! {
         National = "national",
     }
 
+    /// What the refusal of a person holds for.
+    OptOutScope "\"enterprise\" or \"service_number\"" {
+        /// All service numbers of the enterprise.
+        Enterprise = "enterprise",
+        /// The service number that was written to.
+        ServiceNumber = "service_number",
+    }
+
     /// The storage engine behind the journal.
     JournalEngine "\"log\", \"sled\" or \"memory\"" {
         /// Segment files with group commits; durable.

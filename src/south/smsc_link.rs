@@ -28,6 +28,7 @@ use veilgate_smpp::session::{CloseReason, Event, Session, SessionConfig, State};
 use veilgate_smpp::side::South;
 use veilgate_smpp::text::encoding::decode_ucs2;
 use veilgate_smpp::text::receipt::{self, IdKey, ReceiptState, ReceiptTlvs};
+use veilgate_smpp::text::udh::Segment;
 
 use crate::clock;
 use crate::hub::{Hub, LinkBox};
@@ -398,6 +399,7 @@ impl Link {
                         esm_class: pdu.esm_class.0,
                         data_coding: pdu.data_coding,
                         text,
+                        segment: Segment::of(pdu.tlvs).ok().flatten(),
                         alphabet: self.config.facts.alphabet,
                     };
                     self.deliver(sequence, &incoming, &pdu.tlvs, at, turn);
@@ -414,6 +416,7 @@ impl Link {
                     esm_class: pdu.esm_class.0,
                     data_coding: pdu.data_coding,
                     text: payload,
+                    segment: Segment::of(pdu.tlvs).ok().flatten(),
                     alphabet: self.config.facts.alphabet,
                 };
                 self.deliver(sequence, &incoming, &pdu.tlvs, at, turn);
@@ -536,13 +539,20 @@ impl Link {
             Attribution::Attributed => {
                 self.hub.telemetry.metrics.flow.replies_attributed.inc();
             }
+            Attribution::Duplicate => self.answer(sequence, Status::OK),
             Attribution::Full => self.answer(sequence, Status::RX_T_APPN),
+            Attribution::TooLong => self.answer(sequence, Status::RX_P_APPN),
+            Attribution::Told(why) => self.unattributed(why),
             Attribution::Unattributed(why) => {
-                let channel = self.config.channel.clone();
-                ReplyUnattributed { channel, kind: unattributed(why) }.emit(&self.hub.telemetry);
+                self.unattributed(why);
                 self.answer(sequence, Status::OK);
             }
         }
+    }
+
+    fn unattributed(&self, why: Unattributed) {
+        let channel = self.config.channel.clone();
+        ReplyUnattributed { channel, kind: unattributed(why) }.emit(&self.hub.telemetry);
     }
 
     fn link_end(&self, reason: CloseReason, stopping: bool) -> LinkEnd {

@@ -312,6 +312,14 @@ events! {
         kind: UnattributedKind,
     } counts |event, metrics| metrics.flow.replies_unattributed.of(event.kind).inc();
 
+    /// A person refused messages.
+    OptedOut INFO "opt-out" {
+        /// Authorizations that the notary is told of.
+        authorizations: u64,
+        /// Whether the person is told, too.
+        confirmed: bool,
+    } counts |_event, metrics| metrics.flow.opt_outs.inc();
+
     /// A subscriber feed or a list of keys was taken over.
     Imported INFO "import done" {
         /// What.

@@ -101,6 +101,10 @@ pub struct FlowMetrics {
     pub replies_attributed: Counter,
     /// Replies that went nowhere.
     pub replies_unattributed: Counters<UnattributedKind>,
+    /// Refusals that came into force.
+    pub opt_outs: Counter,
+    /// Parts of long replies that wait for others.
+    pub reply_parts: Gauge,
     /// From acceptance to the final state, seconds.
     pub life_seconds: Histogram,
 }
@@ -231,6 +235,8 @@ impl FlowMetrics {
             receipts_odd: words(into, "receipts_odd", "Receipts that could not simply be taken over", "kind"),
             replies_attributed: counter(into, "replies_attributed", "Replies handed to an account"),
             replies_unattributed: words(into, "replies_unattributed", "Replies that went nowhere", "kind"),
+            opt_outs: counter(into, "opt_outs", "Refusals of subscribers that came into force"),
+            reply_parts: gauge(into, "reply_parts", "Parts of long replies that wait for others"),
             life_seconds: seconds(into, "message_life", "From acceptance to the final state", 0.001),
         }
     }

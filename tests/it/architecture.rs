@@ -44,7 +44,7 @@ const IMPURE: [&str; 7] =
 const DOORS: &[(&str, &[&str])] = &[
     ("smsc_address", &["src/south/smsc_link.rs"]),
     ("sealed_for_cdr", &["routing/flow/src/cdr.rs"]),
-    ("subscriber_of", &["routing/flow/src/reply.rs"]),
+    ("subscriber_of", &["routing/flow/src/reply/attribution.rs"]),
     ("expose_to_ingress", &["routing/identity/src/ingress.rs"]),
 ];
 

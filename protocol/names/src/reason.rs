@@ -29,6 +29,7 @@ pub enum Reason {
     AmbiguousTenure,
     NumberDisconnected,
     Suspended,
+    OptOut,
     DecryptFail,
     KeyExpired,
     NumberReassigned,
@@ -92,6 +93,7 @@ impl Reason {
             R::AmbiguousTenure => "AMBIGUOUS_TENURE",
             R::NumberDisconnected => "NUMBER_DISCONNECTED",
             R::Suspended => "SUSPENDED",
+            R::OptOut => "OPT_OUT",
             R::DecryptFail => "DECRYPT_FAIL",
             R::KeyExpired => "KEY_EXPIRED",
             R::NumberReassigned => "NUMBER_REASSIGNED",
@@ -148,6 +150,7 @@ impl Reason {
             | R::AmbiguousTenure
             | R::NumberDisconnected
             | R::Suspended => Code::RECIPIENT_UNREACHABLE,
+            R::OptOut => Code::RECIPIENT_BLOCKED,
             R::DecryptFail | R::KeyExpired => Code::UNDECIPHERABLE,
             R::NumberReassigned | R::NumberRetakenSameHolder | R::HistoryExpired => Code::AUTHORIZATION_STALE,
             R::PortedOut | R::NotOurSubscriber => Code::OTHER_CARRIER,
@@ -203,6 +206,7 @@ codes! {
     ACCOUNT_SUSPENDED = 5001, 0x040A, "account_suspended";
     INSUFFICIENT_BALANCE = 5002, 0x040B, "insufficient_balance";
     RATE_EXCEEDED = 5003, 0x58, "rate_exceeded";
+    RECIPIENT_BLOCKED = 5007, 0x040F, "recipient_blocked";
     SERVICE_NUMBER_NOT_ALLOTTED = 5011, 0x0A, "service_number_not_allotted";
     NO_ROUTE = 6001, 0x0413, "no_route";
     REJECTED_BY_NETWORK = 6002, 0x08, "rejected_by_network";
@@ -223,6 +227,7 @@ mod tests {
             Reason::NumberReassigned,
             Reason::PortedOut,
             Reason::Suspended,
+            Reason::OptOut,
             Reason::HistoryExpired,
         ];
         for reason in telling {

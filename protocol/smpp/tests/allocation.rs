@@ -118,6 +118,7 @@ fn north_deliver<'a>(
         service_number,
         device: Some(device),
         authorization: None,
+        reason: None,
         esm_class: EsmClass::RECEIPT,
         data_coding: 0,
         short_message: OctetString::new(b"id:1 stat:DELIVRD").unwrap(),

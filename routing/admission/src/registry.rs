@@ -230,6 +230,19 @@ impl Registry {
         }
     }
 
+    /// When an authorization ended by expiry or revocation, if it has. One that came back (replaced by content that lasts
+    /// longer) has not.
+    #[must_use]
+    pub fn ended_at(&self, held: &Registered, now: Timestamp) -> Option<Timestamp> {
+        let expired = Some(held.expires_at()).filter(|end| *end <= now);
+        if !held.is_revoked() {
+            return expired;
+        }
+        let hash = self.hasher.hash_one(held.id());
+        let revoked = self.shard(hash).lock().revoked.get(held.id()).map_or(now, |revocation| revocation.at);
+        Some(expired.map_or(revoked, |end| end.min(revoked)))
+    }
+
     /// Whether the authorization covers this use at this moment. Follows a replacement of its content, so a message
     /// that waited is judged by what is agreed now.
     ///

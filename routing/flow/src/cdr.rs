@@ -56,6 +56,7 @@ impl Flow {
         authorization: &Registered,
         rules: &NumberRules,
         content: &Content,
+        segments: u16,
         at: Moment,
     ) -> Cdr {
         let (data_coding, text) = match content {
@@ -67,6 +68,7 @@ impl Flow {
             id,
             kind: CdrKind::MobileOriginated,
             service_number: Some(rules.number),
+            segments,
             coding: coding(data_coding),
             characters: if data_coding & 0x0c == 8 { octets / 2 } else { octets },
             content_sm3: Some(Sm3Hash(Sm3::digest(text).into())),

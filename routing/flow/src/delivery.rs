@@ -58,6 +58,8 @@ pub enum Content {
         has_header: bool,
         /// The text, own number masked.
         text: Octets,
+        /// What is special about it, for the notary: late, without a sure addressee, an opt-out.
+        code: Option<Code>,
     },
 }
 
@@ -167,7 +169,12 @@ mod tests {
             pseudonym: Pseudonym::parse("Zk3v8QpR2s").unwrap(),
             device: None,
             authorization: AuthorizationId::parse("au-1").unwrap(),
-            content: Content::Reply { data_coding: 0, has_header: false, text: Octets::from(&b"hi"[..]) },
+            content: Content::Reply {
+                data_coding: 0,
+                has_header: false,
+                text: Octets::from(&b"hi"[..]),
+                code: None,
+            },
         })
     }
 

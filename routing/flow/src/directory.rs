@@ -9,6 +9,9 @@ use veilgate_names::{AccountId, ChannelId, EnterpriseId, Extension, PlatformId, 
 use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 
+use crate::opt_out::OptOutRules;
+use crate::reply::ReplyRules;
+
 /// Limits and times of a message's way; every queue and map they bound is named after them.
 #[derive(Debug, Clone)]
 pub struct FlowRules {
@@ -42,6 +45,10 @@ pub struct FlowRules {
     pub reply_grace: Duration,
     /// The pause before a delivery is tried again.
     pub delivery_retry: Duration,
+    /// The way back: digits and long replies.
+    pub replies: ReplyRules,
+    /// Replies that are refusals.
+    pub opt_out: OptOutRules,
     /// The longest user data accepted, octets.
     pub max_text: usize,
 }
@@ -73,6 +80,8 @@ impl Default for FlowRules {
             max_validity: HOUR * 168,
             reply_grace: HOUR * 72,
             delivery_retry: Duration::from_secs(5),
+            replies: ReplyRules::default(),
+            opt_out: OptOutRules::default(),
             max_text: 2048,
         }
     }

@@ -8,10 +8,11 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use veilgate_admission::{Account, Record, RecordSpace, Registered, Registry};
-use veilgate_identity::{AddressForm, Class, Contact, Identity, KeyRing, SlotRecord, Slots};
+use veilgate_identity::{AddressForm, Class, Contact, Identity, KeyRing, SlotRecord, Slots, Tenancy};
 use veilgate_ledger::NodeName;
 use veilgate_names::{
-    AccountId, AccountKind, AuthorizationId, ChannelId, FinalState, MessageId, Reason, Service, ServiceNumber,
+    AccountId, AccountKind, AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Reason, Service,
+    ServiceNumber,
 };
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
@@ -24,8 +25,10 @@ use crate::delivery::{Attempt, Content, Delivery, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::live::{Body, Ended, Live, Moment, Phase};
 use crate::message::{Cleared, Received, resolve};
+use crate::opt_out::OptOuts;
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
+use crate::reply::Parts;
 use crate::seal::Seals;
 use crate::turn::{DeliverAnswer, End, LinkId, LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
 
@@ -42,6 +45,8 @@ pub struct Gate {
     pub slots: Arc<Slots>,
     /// Numbers, enterprises, platforms.
     pub directory: ArcSwap<Directory>,
+    /// Who does not want to hear from whom.
+    pub opt_outs: OptOuts,
 }
 
 /// See the module.
@@ -51,6 +56,8 @@ pub struct Flow {
     pub(crate) node: NodeName,
     pub(crate) seals: Seals,
     pub(crate) book: Mutex<Book>,
+    /// Long replies that are not whole yet.
+    pub(crate) parts: Mutex<Parts>,
     outboxes: RwLock<FxHashMap<AccountId, Arc<Mutex<Outbox>>>>,
     /// Messages accepted, not ended, also those not in the book yet.
     pub(crate) admitted: AtomicUsize,
@@ -95,6 +102,7 @@ impl Flow {
         Self {
             gate,
             book: Mutex::new(Book::new(rules.clone())),
+            parts: Mutex::new(Parts::new(rules.replies.clone())),
             rules,
             node,
             seals: Seals::new(keys, entropy),
@@ -184,12 +192,12 @@ impl Flow {
         let cleared = received
             .admit(account, &self.gate, at, &mut found)
             .and_then(|admitted| admitted.resolve(&self.gate, at, &mut pin))
-            .and_then(|resolved| resolved.clear(&self.gate, &mut slot));
+            .and_then(|resolved| resolved.clear(&self.gate, at, &mut slot));
         if let Some(authorization) = found {
             self.put_pending(authorization, turn)?;
         }
         if let Some(record) = slot {
-            self.put_slot(&record, turn)?;
+            self.put_slot(record, turn)?;
         }
         self.put_pin(pin, turn)?;
         self.journal(account, from, cleared?, at, turn)
@@ -218,11 +226,7 @@ impl Flow {
             expires_at: cleared.expires_at,
             body: cleared.body,
         };
-        let mut plain = Vec::with_capacity(128 + record.body.text.len());
-        record.write(&mut plain);
-        let mut sealed = Vec::with_capacity(plain.len() + 64);
-        self.seals.seal(Class::Text, Some(cleared.authorization.enterprise()), &plain, &mut sealed)?;
-        turn.put(Space::Message, &id.0.to_be_bytes(), &sealed);
+        self.put_message(id, &record, cleared.authorization.enterprise(), turn)?;
         let live = Box::new(Live {
             id,
             account: record.account,
@@ -250,6 +254,22 @@ impl Flow {
         Ok(id)
     }
 
+    /// Puts an accepted message's sealed record into the turn.
+    pub(crate) fn put_message(
+        &self,
+        id: MessageId,
+        record: &MessageRecord,
+        tenant: &EnterpriseId,
+        turn: &mut Turn,
+    ) -> Result<(), Reason> {
+        let mut plain = Vec::with_capacity(128 + record.body.text.len());
+        record.write(&mut plain);
+        let mut sealed = Vec::with_capacity(plain.len() + 64);
+        self.seals.seal(Class::Text, Some(tenant), &plain, &mut sealed)?;
+        turn.put(Space::Message, &id.0.to_be_bytes(), &sealed);
+        Ok(())
+    }
+
     /// Takes up to `max` queued messages of a channel for one of its links, checks each again, and writes down the
     /// intent to send. They become [`Outcomes::ready`] when the turn is durable. Returns how many.
     pub fn take(
@@ -272,6 +292,9 @@ impl Flow {
                 ended.extend(book.end(id, state, Some(reason), 0, at));
             } else if live.contact.as_ref().is_none_or(|(_, found)| at.mono.since(*found) > FRESH) {
                 stale.push((id, Arc::clone(&live.authorization)));
+            } else if self.is_refused(live) {
+                outcomes.counts.refused_at_wake += 1;
+                ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
             } else if book.intend(id, at, turn) {
                 turn.steps.push(Step::Send { link: place.link, message: id });
             }
@@ -300,7 +323,10 @@ impl Flow {
                 Ok(contact) => {
                     let Some(live) = book.live(id) else { continue };
                     live.contact = Some((contact, at.mono));
-                    if book.intend(id, at, turn) {
+                    if self.is_refused(live) {
+                        outcomes.counts.refused_at_wake += 1;
+                        ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
+                    } else if book.intend(id, at, turn) {
                         turn.steps.push(Step::Send { link, message: id });
                     }
                 }
@@ -343,7 +369,7 @@ impl Flow {
             if live.phase != Phase::Intended {
                 continue;
             }
-            let revoked = live.authorization.is_revoked();
+            let revoked = live.authorization.is_revoked() || self.is_refused(live);
             let sent = match (&live.contact, &live.body) {
                 (Some((contact, _)), Some(body)) if !revoked => {
                     let source = live.service_number.extended(live.extension).unwrap_or(live.service_number);
@@ -425,6 +451,7 @@ impl Flow {
         let ended = self.book.lock().tick(1000, at, outcomes);
         self.finish(ended, turn);
         self.sweep_pins(at.wall, turn);
+        self.assemble(at, turn);
     }
 
     /// Applies what follows a commit (or its failure) and fills in what the shell has to do.
@@ -464,9 +491,27 @@ impl Flow {
                 }
                 Step::Reply { answer, deliveries: replies, cdr } => {
                     outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
-                    outcomes.cdrs.push(cdr);
+                    outcomes.cdrs.extend(cdr);
                     deliveries.extend(replies);
                 }
+                Step::OptOut { answer, refusal } => {
+                    outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Taken)));
+                    self.gate.opt_outs.told(&refusal.refused);
+                    outcomes.opt_outs.push(refusal.fact);
+                    outcomes.cdrs.extend(refusal.cdr);
+                    deliveries.extend(refusal.deliveries);
+                }
+                Step::Part { answer, part } => {
+                    outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
+                    self.parts.lock().insert(*part, at.mono);
+                }
+                Step::Text { text, deliveries: replies, cdr } => {
+                    self.parts.lock().give_back(text.key.subscriber, text.len());
+                    outcomes.cdrs.extend(cdr);
+                    deliveries.extend(replies);
+                }
+                Step::Slot(record) => self.gate.slots.stored(&record),
+                Step::SlotFreed(record) => self.gate.slots.freed(&record),
                 Step::Retracted { message, pause } => book.retracted(message, pause, at, outcomes),
                 Step::Registered(authorization) => authorization.record_is_durable(),
                 Step::Pinned(record) => self.gate.identity.pins().written(&record),
@@ -498,11 +543,21 @@ impl Flow {
                 outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Later)));
             }
             Step::Reply { answer, .. } => outcomes.deliver_answers.push((answer, DeliverAnswer::Later)),
+            Step::OptOut { answer, .. } => {
+                outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Later)));
+            }
+            Step::Part { answer, part } => {
+                self.parts.lock().give_back(part.key.subscriber, 1);
+                outcomes.deliver_answers.push((answer, DeliverAnswer::Later));
+            }
+            Step::Text { text, .. } => {
+                self.parts.lock().again(*text, at.mono.plus(self.rules.store_retry));
+            }
             Step::Retracted { message, pause } => {
                 let pause = pause.max(self.rules.store_retry);
                 self.book.lock().retracted(message, pause, at, outcomes);
             }
-            Step::Registered(_) | Step::Pinned(_) => {}
+            Step::Registered(_) | Step::Pinned(_) | Step::Slot(_) | Step::SlotFreed(_) => {}
             Step::Notify(notify) => notify(false),
         }
     }
@@ -674,11 +729,34 @@ impl Flow {
         Ok(())
     }
 
-    fn put_slot(&self, record: &SlotRecord, turn: &mut Turn) -> Result<(), Reason> {
+    pub(crate) fn put_slot(&self, record: SlotRecord, turn: &mut Turn) -> Result<(), Reason> {
         let mut sealed = Vec::with_capacity(record.value.len() + 64);
         self.seals.seal(Class::Registry, None, &record.value, &mut sealed)?;
         turn.put(Space::Slot, &record.key, &sealed);
+        turn.steps.push(Step::Slot(record));
         Ok(())
+    }
+
+    /// Looks at some of the slots, round and round: notes which authorizations have ended, and frees the digits of those
+    /// whose grace and quarantine are over. About once a second.
+    pub fn sweep_slots(&self, at: Moment, turn: &mut Turn) {
+        /// Slots looked at in one call.
+        const BUDGET: usize = 20_000;
+        let keep = self.rules.reply_grace.saturating_add(self.rules.replies.quarantine);
+        let registry = &self.gate.registry;
+        let tenancy = |id: &AuthorizationId| match registry.by_id(id) {
+            None => Tenancy::Unknown,
+            Some(held) => registry.ended_at(&held, at.wall).map_or(Tenancy::Live, Tenancy::Ended),
+        };
+        let swept = self.gate.slots.sweep(BUDGET, keep, at.wall, tenancy);
+        for record in swept.changed {
+            // A slot that cannot be sealed now is told again when it is used.
+            let _ = self.put_slot(record, turn);
+        }
+        for record in swept.freed {
+            turn.delete(Space::Slot, &record.key);
+            turn.steps.push(Step::SlotFreed(record));
+        }
     }
 }
 

@@ -167,16 +167,27 @@ impl<'a> Admitted<'a> {
 }
 
 impl Resolved<'_> {
-    /// Gives the message its reply address. Lists, frequency, region and balance join here.
+    /// Asks whether the person refused such messages, and gives the message its reply address. Lists, frequency, region
+    /// and balance join here.
     pub(crate) fn clear(
         self,
         gate: &Gate,
+        at: Moment,
         record: &mut Option<veilgate_identity::SlotRecord>,
     ) -> Result<Cleared, Refusal> {
         let Admitted { received, authorization, number } = self.admitted;
+        if gate.opt_outs.block(self.contact.subscriber(), number.number, &authorization) {
+            return Err(Reason::OptOut.into());
+        }
         let allocated = gate
             .slots
-            .allocate(number.number, number.extension_digits, self.contact.subscriber(), authorization.id())
+            .allocate(
+                number.number,
+                number.extension_digits,
+                self.contact.subscriber(),
+                authorization.id(),
+                at.wall,
+            )
             .map_err(|_| Reason::NoSlot)?;
         *record = allocated.record;
         let facts = ContentFacts::of(&received.body);

@@ -13,6 +13,8 @@ use crate::delivery::{Content, Delivery};
 use crate::live::Body;
 
 const VERSION: u8 = 1;
+/// A delivery's content: a reply, its text sealed.
+const SEALED_REPLY: u8 = 2;
 
 /// A record that does not read back: damaged, or of a later version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -129,8 +131,8 @@ impl StateRecord {
     }
 }
 
-/// Writes a delivery without its id, which is the record's key.
-pub(crate) fn write_delivery(delivery: &Delivery, out: &mut Vec<u8>) {
+/// Writes a delivery without its id, which is the record's key. `sealed` is a reply's text under the key of texts.
+pub(crate) fn write_delivery(delivery: &Delivery, sealed: &[u8], out: &mut Vec<u8>) {
     let mut w = Writer(out);
     w.u8(VERSION);
     w.text(delivery.account.as_str());
@@ -148,20 +150,22 @@ pub(crate) fn write_delivery(delivery: &Delivery, out: &mut Vec<u8>) {
             w.i64(accepted_at.0);
             w.i64(done_at.0);
         }
-        Content::Reply { data_coding, has_header, text } => {
-            w.u8(1);
+        Content::Reply { data_coding, has_header, code, .. } => {
+            w.u8(SEALED_REPLY);
+            w.u16(code.map_or(0, |code| code.number));
             w.u8(*data_coding);
             w.u8(u8::from(*has_header));
-            w.bytes(text);
+            w.bytes(sealed);
         }
     }
 }
 
-/// Reads back what [`write_delivery`] wrote.
+/// Reads back what [`write_delivery`] wrote. `open` opens a reply's text.
 pub(crate) fn read_delivery(
     id: MessageId,
     enterprise: EnterpriseId,
     bytes: &[u8],
+    open: impl Fn(&[u8]) -> Result<Vec<u8>, RecordError>,
 ) -> Result<Arc<Delivery>, RecordError> {
     let mut r = Reader::versioned(bytes)?;
     let account = AccountId::parse(r.text()?).map_err(|_| RecordError)?;
@@ -173,7 +177,8 @@ pub(crate) fn read_delivery(
         text => Some(EncryptedDeviceId::parse(text).map_err(|_| RecordError)?),
     };
     let authorization = AuthorizationId::parse(r.text()?).map_err(|_| RecordError)?;
-    let content = if r.u8()? == 0 {
+    let kind_of_content = r.u8()?;
+    let content = if kind_of_content == 0 {
         Content::Receipt {
             message: MessageId(r.u64()?),
             state: FinalState::from_message_state(r.u8()?).ok_or(RecordError)?,
@@ -182,7 +187,13 @@ pub(crate) fn read_delivery(
             done_at: Timestamp(r.i64()?),
         }
     } else {
-        Content::Reply { data_coding: r.u8()?, has_header: r.u8()? == 1, text: Octets::from(r.bytes()?) }
+        // Kind 1 is a reply as an earlier version wrote it, without a code and its text open.
+        let is_sealed = kind_of_content == SEALED_REPLY;
+        let code = if is_sealed { Code::by_number(r.u16()?) } else { None };
+        let (data_coding, has_header) = (r.u8()?, r.u8()? == 1);
+        let text = r.bytes()?;
+        let text = if is_sealed { Octets::from(open(text)?) } else { Octets::from(text) };
+        Content::Reply { data_coding, has_header, text, code }
     };
     Ok(Arc::new(Delivery {
         id,
@@ -197,19 +208,19 @@ pub(crate) fn read_delivery(
     }))
 }
 
-struct Writer<'a>(&'a mut Vec<u8>);
+pub(crate) struct Writer<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Writer<'_> {
-    fn u8(&mut self, value: u8) {
+    pub(crate) fn u8(&mut self, value: u8) {
         self.0.push(value);
     }
-    fn u16(&mut self, value: u16) {
+    pub(crate) fn u16(&mut self, value: u16) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
-    fn u64(&mut self, value: u64) {
+    pub(crate) fn u64(&mut self, value: u64) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
-    fn key(&mut self, key: &IdKey) {
+    pub(crate) fn key(&mut self, key: &IdKey) {
         match key {
             IdKey::Number(value) => {
                 self.u8(0);
@@ -221,58 +232,58 @@ impl Writer<'_> {
             }
         }
     }
-    fn i64(&mut self, value: i64) {
+    pub(crate) fn i64(&mut self, value: i64) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
     /// At most 65,535 octets; every caller's field is bounded far below.
-    fn bytes(&mut self, value: &[u8]) {
+    pub(crate) fn bytes(&mut self, value: &[u8]) {
         let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
         self.u16(length);
         self.0.extend_from_slice(value.get(..usize::from(length)).unwrap_or_default());
     }
-    fn text(&mut self, value: &str) {
+    pub(crate) fn text(&mut self, value: &str) {
         self.bytes(value.as_bytes());
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn versioned(bytes: &'a [u8]) -> Result<Self, RecordError> {
+    pub(crate) fn versioned(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let mut reader = Self(bytes);
         if reader.u8()? == VERSION { Ok(reader) } else { Err(RecordError) }
     }
-    fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
         let (head, rest) = self.0.split_at_checked(count).ok_or(RecordError)?;
         self.0 = rest;
         Ok(head)
     }
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
         self.take(N)?.try_into().map_err(|_| RecordError)
     }
-    fn u8(&mut self) -> Result<u8, RecordError> {
+    pub(crate) fn u8(&mut self) -> Result<u8, RecordError> {
         Ok(u8::from_be_bytes(self.array()?))
     }
-    fn u16(&mut self) -> Result<u16, RecordError> {
+    pub(crate) fn u16(&mut self) -> Result<u16, RecordError> {
         Ok(u16::from_be_bytes(self.array()?))
     }
-    fn u64(&mut self) -> Result<u64, RecordError> {
+    pub(crate) fn u64(&mut self) -> Result<u64, RecordError> {
         Ok(u64::from_be_bytes(self.array()?))
     }
-    fn key(&mut self) -> Result<IdKey, RecordError> {
+    pub(crate) fn key(&mut self) -> Result<IdKey, RecordError> {
         Ok(match self.u8()? {
             0 => IdKey::Number(u128::from_be_bytes(self.array()?)),
             _ => IdKey::Text(self.bytes()?.into()),
         })
     }
-    fn i64(&mut self) -> Result<i64, RecordError> {
+    pub(crate) fn i64(&mut self) -> Result<i64, RecordError> {
         Ok(i64::from_be_bytes(self.array()?))
     }
-    fn bytes(&mut self) -> Result<&'a [u8], RecordError> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], RecordError> {
         let length = self.u16()?;
         self.take(usize::from(length))
     }
-    fn text(&mut self) -> Result<&'a str, RecordError> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, RecordError> {
         std::str::from_utf8(self.bytes()?).map_err(|_| RecordError)
     }
 }
@@ -341,7 +352,22 @@ mod tests {
             },
         };
         let mut bytes = Vec::new();
-        write_delivery(&delivery, &mut bytes);
-        assert_eq!(*read_delivery(MessageId(9), delivery.enterprise.clone(), &bytes).unwrap(), delivery);
+        write_delivery(&delivery, &[], &mut bytes);
+        let read = |bytes: &[u8]| {
+            let open = |sealed: &[u8]| Ok(sealed.iter().map(|octet| octet ^ 1).collect());
+            read_delivery(MessageId(9), delivery.enterprise.clone(), bytes, open)
+        };
+        assert_eq!(*read(&bytes).unwrap(), delivery);
+        let content = Content::Reply {
+            data_coding: 8,
+            has_header: false,
+            text: Octets::from(&b"text"[..]),
+            code: Some(Code::RECIPIENT_BLOCKED),
+        };
+        let reply = Delivery { content, ..delivery.clone() };
+        bytes.clear();
+        write_delivery(&reply, b"udyu", &mut bytes);
+        assert_eq!(*read(&bytes).unwrap(), reply);
+        assert!(!bytes.windows(4).any(|octets| octets == b"text"));
     }
 }

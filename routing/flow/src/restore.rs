@@ -35,6 +35,10 @@ pub struct Restored {
     pub unknown: usize,
     /// Receipts and replies to be delivered.
     pub deliveries: usize,
+    /// Parts of long replies.
+    pub parts: usize,
+    /// Refusals.
+    pub opt_outs: usize,
     /// Records that do not read back; each stays in the store.
     pub damaged: usize,
 }
@@ -72,12 +76,21 @@ impl Flow {
             flow.gate.identity.pins().restore(&entry.key, &value).map_err(|_| RecordError)?;
             Ok(|restored: &mut Restored| restored.pins += 1)
         })?;
+        self.each(store, Space::OptOut, &mut restored, |flow, entry| {
+            flow.gate.opt_outs.restore(&entry.key, &flow.seals.open(Class::Registry, &entry.value)?.1)?;
+            Ok(|restored: &mut Restored| restored.opt_outs += 1)
+        })?;
         self.each(store, Space::Delivery, &mut restored, |flow, entry| {
             let id = message_id(&entry.key)?;
             let (enterprise, plain) = flow.seals.open(Class::Alias, &entry.value)?;
-            let delivery = read_delivery(id, enterprise.ok_or(RecordError)?, &plain)?;
+            let open = |sealed: &[u8]| Ok(flow.seals.open(Class::Text, sealed)?.1);
+            let delivery = read_delivery(id, enterprise.ok_or(RecordError)?, &plain, open)?;
             flow.outbox(&delivery.account).lock().push(delivery);
             Ok(|restored: &mut Restored| restored.deliveries += 1)
+        })?;
+        self.each(store, Space::Reply, &mut restored, |flow, entry| {
+            flow.restore_part(message_id(&entry.key)?, &entry.value, at)?;
+            Ok(|restored: &mut Restored| restored.parts += 1)
         })?;
         self.messages(store, at, turn, outcomes, &mut restored)?;
         Ok(restored)

@@ -23,7 +23,7 @@ pub fn with_deliver<R>(
 ) -> Option<R> {
     scratch.clear();
     let notary = delivery.kind == AccountKind::Notary;
-    let (esm_class, data_coding, receipt) = match &delivery.content {
+    let (esm_class, data_coding, receipt, reason) = match &delivery.content {
         Content::Receipt { message, state, code, accepted_at, done_at } => {
             let error = coarse_error(*state);
             receipt::write_text(&message.to_ascii(), *accepted_at, *done_at, *state, error, scratch).ok()?;
@@ -37,11 +37,11 @@ pub fn with_deliver<R>(
                     low,
                 ]),
             };
-            (RECEIPT, 0, Some(tlvs))
+            (RECEIPT, 0, Some(tlvs), None)
         }
-        Content::Reply { data_coding, has_header, text } => {
+        Content::Reply { data_coding, has_header, text, code } => {
             scratch.extend_from_slice(text);
-            (if *has_header { UDHI } else { 0 }, *data_coding, None)
+            (if *has_header { UDHI } else { 0 }, *data_coding, None, *code)
         }
     };
     let short = scratch.len() <= 254;
@@ -50,6 +50,7 @@ pub fn with_deliver<R>(
         service_number: &delivery.service_number,
         device: delivery.device.as_ref().filter(|_| notary),
         authorization: notary.then_some(&delivery.authorization),
+        reason: reason.filter(|_| notary).map(|code| code.number),
         esm_class: EsmClass(esm_class),
         data_coding,
         short_message: OctetString::new(if short { scratch } else { &[] }).ok()?,

@@ -9,8 +9,12 @@ use veilgate_ledger::Cdr;
 use veilgate_names::{AccountId, FinalState, MessageId, Reason};
 use veilgate_store::{Batch, Space};
 
+use veilgate_identity::SlotRecord;
+
 use crate::delivery::Delivery;
 use crate::live::Live;
+use crate::opt_out::{OptedOut, Refusal};
+use crate::reply::{Part, Text};
 
 /// A north session, as the shell numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,11 +102,11 @@ pub enum Urgency {
 }
 
 impl Turn {
-    /// Whether it accepts one message (its authorization and whom it means with it, perhaps) and does nothing else.
+    /// Whether it accepts one message (its authorization, whom it means and its slot with it, perhaps) and does nothing else.
     #[must_use]
     pub fn is_one_submit(&self) -> bool {
-        let goes_along = |step: &Step| matches!(step, Step::Registered(_) | Step::Pinned(_));
-        matches!(self.steps.as_slice(), [along @ .., Step::Accept { .. }] if along.len() <= 2 && along.iter().all(goes_along))
+        let goes_along = |step: &Step| matches!(step, Step::Registered(_) | Step::Pinned(_) | Step::Slot(_));
+        matches!(self.steps.as_slice(), [along @ .., Step::Accept { .. }] if along.len() <= 3 && along.iter().all(goes_along))
     }
 
     /// How soon it should be durable.
@@ -126,7 +130,17 @@ pub(crate) enum Step {
     /// A message ended.
     Finish { message: MessageId, end: End, receipt: Option<Waiting<LinkId>> },
     /// A reply is on disk: the SMSC is answered, the deliveries wait for their accounts.
-    Reply { answer: Waiting<LinkId>, deliveries: Vec<Arc<Delivery>>, cdr: Arc<Cdr> },
+    Reply { answer: Waiting<LinkId>, deliveries: Vec<Arc<Delivery>>, cdr: Option<Arc<Cdr>> },
+    /// A refusal is on disk: the SMSC is answered, the notary will hear of it.
+    OptOut { answer: Option<Waiting<LinkId>>, refusal: Box<Refusal> },
+    /// A part of a long reply is on disk: the SMSC is answered, the part waits for the others.
+    Part { answer: Waiting<LinkId>, part: Box<Part> },
+    /// A long reply became deliveries, and its parts are gone.
+    Text { text: Box<Text>, deliveries: Vec<Arc<Delivery>>, cdr: Option<Arc<Cdr>> },
+    /// A slot's record is durable.
+    Slot(SlotRecord),
+    /// A slot's record is gone: its digits may be given again.
+    SlotFreed(SlotRecord),
     /// An intent to submit is taken back: the message waits again, after the pause.
     Retracted { message: MessageId, pause: Duration },
     /// An authorization's record is durable.
@@ -159,6 +173,8 @@ pub struct Outcomes {
     pub accounts: Vec<AccountId>,
     /// CDRs for the file.
     pub cdrs: Vec<Arc<Cdr>>,
+    /// Refusals, for audit and metrics.
+    pub opt_outs: Vec<OptedOut>,
     /// Counted, for metrics.
     pub counts: Counts,
 }

@@ -141,7 +141,7 @@ fn find_slot(bencher: Bencher<'_, '_>) {
         let slots = Slots::new(2_000_000);
         for n in 0..SUBSCRIBERS {
             let authorization = AuthorizationId::parse(&format!("authorization-{n}")).unwrap();
-            slots.allocate(service, 2, key(n), &authorization).unwrap();
+            slots.allocate(service, 2, key(n), &authorization, Timestamp(0)).unwrap();
         }
         println!("after slots: {}", resident());
         slots

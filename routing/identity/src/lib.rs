@@ -59,6 +59,6 @@ pub use mask::Torn;
 pub use pins::{PinError, PinRecord, Pins};
 pub use resolve::explain::{Explanation, Fact, Opening, Today};
 pub use resolve::{Config, Identity};
-pub use slots::{Allocated, SlotError, SlotMatch, SlotRecord, Slots};
+pub use slots::{Allocated, SlotError, SlotMatch, SlotRecord, Slots, Swept, Tenancy};
 pub use subscriber::Contact;
 pub use vault::{Vault, VaultCounts, VaultError};

@@ -77,7 +77,7 @@ fn there_and_back() {
     let slots = Slots::new(10);
     let service = ServiceNumber::parse("10690001").unwrap();
     let authorization = AuthorizationId::parse("au-7").unwrap();
-    let slot = slots.allocate(service, 2, contact.subscriber(), &authorization).unwrap();
+    let slot = slots.allocate(service, 2, contact.subscriber(), &authorization, now()).unwrap();
 
     let known = identity.subscriber_of(sender(1, "8619900000007"), now()).unwrap();
     assert_eq!(known.subscriber(), contact.subscriber());

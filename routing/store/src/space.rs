@@ -23,11 +23,13 @@ pub enum Space {
     Cdr,
     /// Whom device IDs meant on a date: small, as long-lived as the authorization that asked.
     Pin,
+    /// Who does not want to hear from whom.
+    OptOut,
 }
 
 impl Space {
     /// Every space, in the order of the tags.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Message,
         Self::State,
         Self::Delivery,
@@ -38,9 +40,10 @@ impl Space {
         Self::Meta,
         Self::Cdr,
         Self::Pin,
+        Self::OptOut,
     ];
 
-    /// The octet that stands for this space on disk, 1 to 10.
+    /// The octet that stands for this space on disk.
     #[must_use]
     pub const fn tag(self) -> u8 {
         match self {
@@ -54,6 +57,7 @@ impl Space {
             Self::Meta => 8,
             Self::Cdr => 9,
             Self::Pin => 10,
+            Self::OptOut => 12,
         }
     }
 
@@ -71,6 +75,7 @@ impl Space {
             8 => Self::Meta,
             9 => Self::Cdr,
             10 => Self::Pin,
+            12 => Self::OptOut,
             _ => return None,
         })
     }
@@ -85,6 +90,6 @@ mod tests {
         for space in Space::ALL {
             assert_eq!(Space::from_tag(space.tag()), Some(space));
         }
-        assert_eq!((Space::from_tag(0), Space::from_tag(11)), (None, None));
+        assert_eq!((Space::from_tag(0), Space::from_tag(99)), (None, None));
     }
 }

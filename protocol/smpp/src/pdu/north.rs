@@ -50,6 +50,8 @@ pub struct NorthDeliver<'a> {
     pub device: Option<&'a EncryptedDeviceId>,
     /// TLV 0x1502; to `notary` accounts only.
     pub authorization: Option<&'a AuthorizationId>,
+    /// TLV 0x1508, four digits: what is special about a reply; to `notary` accounts only.
+    pub reason: Option<u16>,
     /// Message or receipt.
     pub esm_class: EsmClass,
     /// How the text is encoded.
@@ -114,7 +116,15 @@ impl NorthDeliver<'_> {
         if let Some(authorization) = self.authorization {
             pdu.tlv(Tag::AUTHORIZATION_ID, authorization.as_str().as_bytes());
         }
+        if let Some(reason) = self.reason {
+            pdu.tlv(Tag::REASON_CODE, &four_digits(reason));
+        }
     }
+}
+
+fn four_digits(code: u16) -> [u8; 4] {
+    [code / 1000 % 10, code / 100 % 10, code / 10 % 10, code % 10]
+        .map(|digit| b'0' + u8::try_from(digit).unwrap_or(0))
 }
 
 impl ReceiptTlvs {

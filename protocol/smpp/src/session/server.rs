@@ -258,6 +258,7 @@ fn without_tlvs<'a>(message: &NorthDeliver<'a>) -> Result<NorthDeliver<'a>, Send
     Ok(NorthDeliver {
         device: None,
         authorization: None,
+        reason: None,
         user_message_reference: None,
         receipt: None,
         ..*message

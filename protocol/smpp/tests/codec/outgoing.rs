@@ -14,6 +14,7 @@ fn reply<'a>(sender: &'a Pseudonym, service_number: &'a ServiceNumber) -> NorthD
         service_number,
         device: None,
         authorization: None,
+        reason: None,
         esm_class: EsmClass::MESSAGE,
         data_coding: 8,
         short_message: OctetString::new(b"\x4f\x60").unwrap(),
@@ -65,6 +66,7 @@ fn a_receipt_has_exactly_the_listed_tlvs() {
     let deliver = NorthDeliver {
         device: Some(&device),
         authorization: Some(&authorization),
+        reason: None,
         esm_class: EsmClass::RECEIPT,
         short_message: OctetString::default(),
         message_payload: Some(OctetString::new(b"id:0000000000000abc").unwrap()),

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
-use veilgate_names::{AuthorizationId, Extension};
+use veilgate_names::{AuthorizationId, Extension, Timestamp};
 
 /// An extension in one word: width in the first octet, value in the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,7 +13,15 @@ pub(super) struct Digits(u32);
 /// An authorization's digits, of one subscriber behind one number.
 pub(super) struct Slot {
     pub(super) digits: Digits,
+    /// Its deletion is on the way to the store.
+    pub(super) freeing: bool,
     pub(super) authorization: AuthorizationId,
+    /// When a message last went out with it.
+    pub(super) used: Timestamp,
+    /// The last use that the store knows; none while the store has no such slot.
+    pub(super) stored: Option<Timestamp>,
+    /// When its authorization was seen to have ended.
+    pub(super) ended: Option<Timestamp>,
 }
 
 pub(super) enum OneOrMore<T> {
@@ -22,8 +30,23 @@ pub(super) enum OneOrMore<T> {
     More(Box<Vec<T>>),
 }
 
+impl Slot {
+    pub(super) fn new(digits: Digits, authorization: AuthorizationId, used: Timestamp) -> Self {
+        Self { digits, freeing: false, authorization, used, stored: None, ended: None }
+    }
+
+    /// Whether both are the same slot of one subscriber behind one number.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.digits == other.digits && (!self.digits.is_none() || self.authorization == other.authorization)
+    }
+}
+
 impl Digits {
     const VALUE: u32 = 0x00ff_ffff;
+
+    pub(super) fn is_none(self) -> bool {
+        self.0 >> 24 == 0
+    }
 
     pub(super) fn extension(self) -> Extension {
         let [width, ..] = self.0.to_be_bytes();
@@ -41,6 +64,13 @@ impl<T> OneOrMore<T> {
     pub(super) fn as_slice(&self) -> &[T] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
+            Self::More(more) => more,
+        }
+    }
+
+    pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
+        match self {
+            Self::One(one) => std::slice::from_mut(one),
             Self::More(more) => more,
         }
     }

@@ -5,11 +5,21 @@ use std::hash::Hash;
 use parking_lot::{Mutex, MutexGuard};
 use rustc_hash::FxHashMap;
 
-const SHARDS: usize = 64;
+/// So many that one of them, all looked through under its lock, is short work at tens of millions of slots.
+const SHARDS: usize = 1024;
 
-pub(super) struct Shards<K, V>([Mutex<FxHashMap<K, V>>; SHARDS]);
+pub(super) struct Shards<K, V>(Box<[Mutex<FxHashMap<K, V>>]>);
 
 impl<K: Hash, V> Shards<K, V> {
+    /// How many pieces there are.
+    pub(super) const COUNT: usize = SHARDS;
+
+    /// A piece by its place, counted round and round.
+    pub(super) fn lock_nth(&self, place: usize) -> MutexGuard<'_, FxHashMap<K, V>> {
+        #[expect(clippy::indexing_slicing, reason = "there are SHARDS pieces, and the place is below that")]
+        self.0[place % SHARDS].lock()
+    }
+
     /// The piece that holds `key`.
     pub(super) fn lock(&self, key: &K) -> MutexGuard<'_, FxHashMap<K, V>> {
         // The maps use the high bits for themselves; the middle ones spread the pieces.
@@ -21,6 +31,6 @@ impl<K: Hash, V> Shards<K, V> {
 
 impl<K, V> Default for Shards<K, V> {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| Mutex::default()))
+        Self((0..SHARDS).map(|_| Mutex::default()).collect())
     }
 }

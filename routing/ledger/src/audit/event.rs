@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use veilgate_names::{AccountId, AuthorizationId, ChannelId, PlatformId, Reason};
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, PlatformId, Reason};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,8 @@ pub enum AuditEvent {
     AuthorizationsRefused { count: u64 },
     /// One authorization was revoked.
     AuthorizationRevoked { authorization: AuthorizationId },
+    /// A person refused messages of an enterprise; an authorization that the notary was told of, if there was one.
+    OptedOut { enterprise: EnterpriseId, authorization: Option<AuthorizationId> },
     /// A revocation was refused.
     RevocationRefused { authorization: AuthorizationId, reason: Reason },
     /// A new configuration took hold.
@@ -189,6 +191,7 @@ impl AuditEvent {
             Self::AuthorizationsRegistered { .. } => "authorizations_registered",
             Self::AuthorizationsRefused { .. } => "authorizations_refused",
             Self::AuthorizationRevoked { .. } => "authorization_revoked",
+            Self::OptedOut { .. } => "opted_out",
             Self::RevocationRefused { .. } => "revocation_refused",
             Self::Reloaded { .. } => "reloaded",
             Self::ReloadRefused { .. } => "reload_refused",
@@ -240,6 +243,12 @@ impl AuditEvent {
             Self::AccountLocked { source } | Self::Unbound { source } => line.address(*source),
             Self::AuthorizationsRegistered { count } | Self::AuthorizationsRefused { count } => {
                 line.number("count", *count);
+            }
+            Self::OptedOut { enterprise, authorization } => {
+                line.text("enterprise", enterprise.as_str());
+                if let Some(authorization) = authorization {
+                    line.text("authorization", authorization.as_str());
+                }
             }
             Self::AuthorizationRevoked { authorization } => {
                 line.text("authorization", authorization.as_str())

@@ -191,7 +191,7 @@ macro_rules! reasons {
 reasons! {
     Schema BadTime BadAsofFuture Unsupported NotAPseudonym Unauthenticated NotPermitted Replay AuthMissing
     AuthUnconfirmed AuthExpired AuthRevoked AuthScope WindowAuth FreqAuth AuthInvalid NotFoundAsof NoTenureAsof
-    AmbiguousDevice AmbiguousTenure NumberDisconnected Suspended DecryptFail KeyExpired NumberReassigned
+    AmbiguousDevice AmbiguousTenure NumberDisconnected Suspended OptOut DecryptFail KeyExpired NumberReassigned
     NumberRetakenSameHolder HistoryExpired PortedOut NotOurSubscriber AccountSuspended Balance Tps Quota
     CliForbidden NoSlot NoRoute SmscRejected SmscUndelivered Expired Cancelled OutcomeUnknown ReportMissing
     QueueFull Internal

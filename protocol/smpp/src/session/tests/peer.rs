@@ -226,6 +226,7 @@ pub(super) fn deliver_with(
         service_number: &service_number,
         device: None,
         authorization: None,
+        reason: None,
         esm_class: EsmClass::MESSAGE,
         data_coding: 0,
         short_message: OctetString::new(b"yes").unwrap(),
