@@ -12,6 +12,7 @@ use crate::subscriber::Msisdn;
 
 mod disk;
 mod fanout;
+pub(crate) mod parallel;
 
 pub use disk::VaultError;
 use fanout::Fanout;
@@ -143,9 +144,10 @@ impl Vault {
         let rank = |number: NumberRef| number.index().and_then(|at| ranks.get(at)).copied().unwrap_or(number);
         bindings.iter_mut().for_each(|binding| *binding = binding.with_number(rank(binding.number())));
         tenures.iter_mut().for_each(|tenure| tenure.number = rank(tenure.number));
-        bindings.sort_unstable();
+        // Stable because that merges runs: changes come behind the rows of a vault, which are in order already.
+        bindings.sort();
         bindings.dedup();
-        tenures.sort_unstable();
+        tenures.sort();
         tenures.dedup();
         bindings.shrink_to_fit();
         tenures.shrink_to_fit();
@@ -208,7 +210,7 @@ impl fmt::Debug for Vault {
 }
 
 impl NumberRef {
-    fn index(self) -> Option<usize> {
+    pub(crate) fn index(self) -> Option<usize> {
         usize::try_from(self.0).ok()
     }
 }
@@ -251,7 +253,7 @@ pub(crate) fn holder_hash(holder: &[u8], key: &MacKey) -> HolderHash {
 /// The numbers sorted by hash, and for each old place the new one.
 fn in_hash_order(numbers: Vec<NumberRow>) -> (Vec<NumberRow>, Vec<NumberRef>) {
     let mut order: Vec<(NumberRow, NumberRef)> = numbers.into_iter().zip((0..).map(NumberRef)).collect();
-    order.sort_unstable_by_key(|(row, _)| row.hash);
+    order.sort_by_key(|(row, _)| row.hash);
     let mut ranks = vec![NumberRef(0); order.len()];
     for ((_, old), new) in order.iter().zip((0..).map(NumberRef)) {
         if let Some(slot) = old.index().and_then(|old| ranks.get_mut(old)) {

@@ -44,37 +44,36 @@ pub fn measure(subscribers: u32) {
     keys.import_edi_key(&KeyId::parse("k1").unwrap(), KEY, false);
     let rows = f64::from(subscribers) * 3.0;
 
-    let began = Instant::now();
+    let watch = Watch::start();
     for mut each in
         [Box::new(bindings(subscribers)) as Box<dyn std::io::Read>, Box::new(tenures(subscribers))]
     {
         std::io::copy(&mut each, &mut std::io::sink()).unwrap();
     }
-    say("making the feed's text alone", rows, began.elapsed());
+    watch.say("making the feed's text alone", rows);
 
-    let (before, began) = (resident("VmRSS"), Instant::now());
+    let whole = Watch::start();
+    let (before, watch) = (resident("VmRSS"), Watch::start());
     let vault = import(bindings(subscribers), tenures(subscribers), &keys).unwrap();
-    let import_took = began.elapsed();
-    say("import into memory, rows", rows, import_took);
+    watch.say("import into memory, rows", rows);
     let held = (resident("VmRSS") - before) * 1024.0 / f64::from(subscribers);
     println!("  {:?}", vault.counts());
     println!("  resident {held:.0} octets per subscriber; peak {:.2} GB", resident("VmHWM") / 1e6);
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault");
-    let began = Instant::now();
+    let watch = Watch::start();
     let file = File::create(&path).unwrap();
     vault.write_to(BufWriter::new(&file), &keys).unwrap();
     file.sync_all().unwrap();
-    let write_took = began.elapsed();
     let octets = file.metadata().unwrap().len() as f64;
-    say("written and synced, octets", octets, write_took);
+    watch.say("written and synced, octets", octets);
+    whole.say("import, sealed, written and synced, rows", rows);
     println!("  {:.1} octets on disk per subscriber", octets / f64::from(subscribers));
-    say("import, sealed, written and synced, rows", rows, import_took + write_took);
 
-    let began = Instant::now();
+    let watch = Watch::start();
     let again = Vault::read_from(BufReader::new(File::open(&path).unwrap()), &keys).unwrap();
-    say("start: read and verified, octets", octets, began.elapsed());
+    watch.say("start: read and verified, octets", octets);
     assert_eq!(again.counts(), vault.counts());
     drop(again);
 
@@ -109,23 +108,23 @@ fn look_ups(identity: &Identity, subscribers: u32) {
     let ask = |edi: &EncryptedDeviceId| identity.resolve(std::slice::from_ref(edi), as_of, now()).is_ok();
     assert!(edis.iter().all(ask));
     let mut times = Vec::with_capacity(edis.len());
-    let began = Instant::now();
+    let watch = Watch::start();
     for edi in &edis {
         let each = Instant::now();
         assert!(ask(edi));
         times.push(each.elapsed());
     }
-    say("resolve, one thread", edis.len() as f64, began.elapsed());
+    watch.say("resolve, one thread", edis.len() as f64);
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     println!("  p50 {:?}, p99 {:?}, p99.9 {:?}, worst {:?}", at(0.5), at(0.99), at(0.999), at(1.0));
-    let began = Instant::now();
+    let watch = Watch::start();
     std::thread::scope(|scope| {
         for part in edis.chunks(edis.len().div_ceil(2)) {
             scope.spawn(move || assert!(part.iter().all(ask)));
         }
     });
-    say("resolve, two threads", edis.len() as f64, began.elapsed());
+    watch.say("resolve, two threads", edis.len() as f64);
 }
 
 /// The same question to a vault of one subscriber: what is not looking up.
@@ -134,11 +133,11 @@ fn baseline(keys: &Arc<KeyRing>) {
     let identity = Identity::new(Arc::clone(keys), vault, Config::default());
     let edi = [feed::encrypt(KEY, [3; 12], &format!("imsi:{}", feed::imsi(0)))];
     let as_of = AsOf::parse("2026-03-01").unwrap();
-    let began = Instant::now();
+    let watch = Watch::start();
     for _ in 0..ASKED {
         assert!(identity.resolve(&edi, as_of, now()).is_ok());
     }
-    say("resolve with one subscriber (no cache misses)", f64::from(ASKED), began.elapsed());
+    watch.say("resolve with one subscriber (no cache misses)", f64::from(ASKED));
 }
 
 fn changes(identity: &Identity, subscribers: u32) {
@@ -149,9 +148,9 @@ fn changes(identity: &Identity, subscribers: u32) {
         text.push_str(&format!("del,imsi,{imsi},{number},2024-01-01,,1\n"));
         text.push_str(&format!("put,cuid,new-{n},{number},2026-01-01,,1\n"));
     }
-    let began = Instant::now();
+    let watch = Watch::start();
     let changed = apply_changes(&identity.vault(), text.as_bytes(), identity.keys()).unwrap();
-    say("changes applied", f64::from(count), began.elapsed());
+    watch.say("changes applied", f64::from(count));
     println!("  {:?}; peak {:.2} GB", changed.counts(), resident("VmHWM") / 1e6);
 }
 
@@ -192,8 +191,33 @@ fn swap(identity: &Identity, path: &std::path::Path, subscribers: u32) {
     });
 }
 
-fn say(what: &str, count: f64, took: Duration) {
-    println!("{what}: {count:.0} in {took:.2?} = {:.0}/s", count / took.as_secs_f64());
+/// Wall time, and the time of all processors, which tells the same on a busy machine.
+struct Watch {
+    began: Instant,
+    cpu: f64,
+}
+
+impl Watch {
+    fn start() -> Self {
+        Self { began: Instant::now(), cpu: cpu_seconds() }
+    }
+
+    fn say(&self, what: &str, count: f64) {
+        let (wall, cpu) = (self.began.elapsed(), cpu_seconds() - self.cpu);
+        let rate = count / wall.as_secs_f64();
+        println!(
+            "{what}: {count:.0} in {wall:.2?} = {rate:.0}/s; {cpu:.2} s of processors = {:.0}/s",
+            count / cpu
+        );
+    }
+}
+
+/// User and system time of this process, in the kernel's hundredths of a second.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let behind_name = stat.rsplit(") ").next().unwrap();
+    let ticks = |field| behind_name.split(' ').nth(field).unwrap().parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 /// A line of /proc/self/status, in kB.

@@ -11,6 +11,10 @@ pub(super) struct Builder<'a> {
     pub(super) bindings: Vec<Binding>,
     pub(super) tenures: Vec<TenureRow>,
     numbers: Vec<NumberRow>,
+    /// The place of the next new number.
+    next: u32,
+    /// Numbers only get places; another builder seals them.
+    seals_nothing: bool,
     /// Saves hashing a number again for each of its rows. Numbers in it wipe themselves when it is dropped.
     places: FxHashMap<Msisdn, NumberRef>,
     base: Option<&'a Vault>,
@@ -19,13 +23,20 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(super) fn new(keys: &'a KeyRing) -> Self {
         let (bindings, tenures, numbers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { keys, bindings, tenures, numbers, places: FxHashMap::default(), base: None }
+        let (places, base) = (FxHashMap::default(), None);
+        Self { keys, bindings, tenures, numbers, next: 0, seals_nothing: false, places, base }
+    }
+
+    /// For rows that another builder takes over.
+    pub(super) fn that_seals_nothing(keys: &'a KeyRing) -> Self {
+        Self { seals_nothing: true, ..Self::new(keys) }
     }
 
     /// Begins with the numbers of `base` at the places they have there, and no rows.
     pub(super) fn on_top_of(base: &'a Vault, keys: &'a KeyRing) -> Self {
         let mut builder = Self::new(keys);
         builder.numbers = base.rows().2.to_vec();
+        builder.next = u32::try_from(builder.numbers.len()).unwrap_or(u32::MAX);
         builder.base = Some(base);
         builder
     }
@@ -44,14 +55,30 @@ impl<'a> Builder<'a> {
         Some(place)
     }
 
+    /// Takes over the bindings of a builder that seals nothing. `None` if the vault is full.
+    pub(super) fn take_bindings(&mut self, mut other: Self) -> Option<()> {
+        let mut places = vec![NumberRef(0); other.places.len()];
+        for (number, theirs) in other.places.drain() {
+            *places.get_mut(theirs.index()?)? = self.place(number)?;
+        }
+        for binding in &mut other.bindings {
+            *binding = binding.with_number(*places.get(binding.number().index()?)?);
+        }
+        self.bindings = other.bindings;
+        Some(())
+    }
+
     pub(super) fn finish(self) -> Vault {
         drop(self.places);
         Vault::build(self.bindings, self.tenures, self.numbers)
     }
 
     fn add(&mut self, number: &Msisdn) -> Option<NumberRef> {
-        let place = u32::try_from(self.numbers.len()).ok().filter(|place| *place < Binding::NUMBERS)?;
-        self.numbers.push(NumberRow::seal(number, self.keys)?);
+        let place = Some(self.next).filter(|place| *place < Binding::NUMBERS)?;
+        if !self.seals_nothing {
+            self.numbers.push(NumberRow::seal(number, self.keys)?);
+        }
+        self.next += 1;
         Some(NumberRef(place))
     }
 }

@@ -45,11 +45,20 @@ pub(super) fn apply(base: &Vault, changes: impl Read, keys: &KeyRing) -> Result<
         }
     }
     let (old_bindings, old_tenures, _) = base.rows();
-    let kept = old_bindings.iter().filter(|row| !bindings.contains_key(&binding_name(row))).copied();
-    builder.bindings = kept.chain(bindings.values().flatten().copied()).collect();
-    let kept = old_tenures.iter().filter(|row| !tenures.contains_key(&tenure_name(row))).copied();
-    builder.tenures = kept.chain(tenures.values().flatten().copied()).collect();
+    builder.bindings = Vec::with_capacity(old_bindings.len() + bindings.len());
+    builder.bindings.extend(old_bindings.iter().filter(|row| !bindings.contains_key(&binding_name(row))));
+    builder.bindings.extend(sorted(bindings));
+    builder.tenures = Vec::with_capacity(old_tenures.len() + tenures.len());
+    builder.tenures.extend(old_tenures.iter().filter(|row| !tenures.contains_key(&tenure_name(row))));
+    builder.tenures.extend(sorted(tenures));
     Ok(builder.finish())
+}
+
+/// The rows that were put last, in order.
+fn sorted<N, R: Ord>(changed: FxHashMap<N, Option<R>>) -> Vec<R> {
+    let mut rows: Vec<R> = changed.into_values().flatten().collect();
+    rows.sort_unstable();
+    rows
 }
 
 fn binding_name(row: &Binding) -> BindingName {

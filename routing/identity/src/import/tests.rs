@@ -64,6 +64,33 @@ fn tenures_are_checked_field_by_field() {
 }
 
 #[test]
+fn numbers_of_either_file_are_one() {
+    let bindings = format!(
+        "{BINDINGS}cuid,a,19900000009,2024-01-01,,1\n{GOOD_BINDING}\ncuid,b,+8619900000009,2024-01-01,,1\n"
+    );
+    let tenures = format!("{TENURES}{GOOD_TENURE}\n19900000002,h2,2023-01-01,,own,active\n");
+    let vault = import(bindings.as_bytes(), tenures.as_bytes(), &keys()).unwrap();
+    assert_eq!(vault.counts(), VaultCounts { bindings: 3, tenures: 2, numbers: 3 });
+    let (bindings, tenures, numbers) = vault.rows();
+    let of = |number: crate::vault::NumberRef| {
+        let row = &numbers[usize::try_from(number.0).unwrap()];
+        row.open(&keys()).unwrap().digits().as_bytes().to_vec()
+    };
+    let mut bound: Vec<_> = bindings.iter().map(|row| of(row.number())).collect();
+    bound.sort();
+    assert_eq!(bound, [&b"8619900000001"[..], b"8619900000009", b"8619900000009"]);
+    let mut held: Vec<_> = tenures.iter().map(|row| of(row.number)).collect();
+    held.sort();
+    assert_eq!(held, [&b"8619900000001"[..], b"8619900000002"]);
+}
+
+#[test]
+fn a_bad_tenure_is_told_before_a_bad_binding() {
+    let tenures = format!("{TENURES}nonsense\n");
+    assert_eq!(refused("nonsense\n", &tenures), (FeedFile::Tenures, 2, "-", ImportProblem::Columns));
+}
+
+#[test]
 fn headers_are_checked() {
     for header in ["", "\n", "id_type,id,msisdn,from,to\n", GOOD_BINDING, TENURES] {
         assert_eq!(refused(header, TENURES), (FeedFile::Bindings, 1, "-", ImportProblem::Header));

@@ -1,23 +1,25 @@
-//! The vault as a stream: header, rows, and an HMAC-SM3 over all of it under a key of the ring, so a vault of other
-//! keys or a changed octet is noticed. Layout, little-endian:
-//! `"VGVAULT1" key_check16 bindings:u64 tenures:u64 numbers:u64`, then the rows, then `mac32`.
+//! The vault as a stream: header, rows, and an HMAC-SM3 over header and the SM3 of each segment of rows, under a key of
+//! the ring, so a vault of other keys or a changed octet is noticed, and all processors may check. Layout,
+//! little-endian: `"VGVAULT2" key_check16 bindings:u64 tenures:u64 numbers:u64`, then the rows, then `mac32`.
 
 use std::io::{self, Read, Write};
 
-use hmac::Mac;
+use hmac::{Hmac, Mac};
+use sm3::{Digest, Sm3};
 use subtle::ConstantTimeEq;
 
+use super::parallel::{each, workers};
 use super::{Binding, HolderHash, Interval, NumberHash, NumberRef, NumberRow, TenureRow, Vault};
 use crate::device::DeviceIndex;
 use crate::keys::KeyRing;
 
-const MAGIC: &[u8; 8] = b"VGVAULT1";
+const MAGIC: &[u8; 8] = b"VGVAULT2";
 const HEADER: usize = 8 + 16 + 24;
 const BINDING: usize = 28;
 const TENURE: usize = 29;
 const NUMBER: usize = 40;
-/// Rows read and checked at a time, so that a wrong count cannot reserve memory.
-const ROWS: usize = 4096;
+/// Rows of a segment, which one thread reads and checks at a time; so a wrong count cannot reserve memory either.
+const SEGMENT: usize = 1 << 16;
 
 /// Why a stored vault was not read or written. The subscriber feed can always be imported again.
 #[derive(Debug, thiserror::Error)]
@@ -38,33 +40,28 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Io`].
-    pub fn write_to(&self, out: impl Write, keys: &KeyRing) -> Result<(), VaultError> {
-        let mut out = MacWriter { out, mac: keys.subscriber_key().stream(), chunk: Vec::new() };
-        out.put(MAGIC)?;
-        out.put(&key_check(keys))?;
+    pub fn write_to(&self, mut out: impl Write, keys: &KeyRing) -> Result<(), VaultError> {
+        let mut mac = keys.subscriber_key().stream();
+        let mut header = [&MAGIC[..], &key_check(keys)].concat();
         for count in [self.bindings.len(), self.tenures.len(), self.numbers.len()] {
-            out.put(&u64::try_from(count).unwrap_or(u64::MAX).to_le_bytes())?;
+            header.extend_from_slice(&u64::try_from(count).unwrap_or(u64::MAX).to_le_bytes());
         }
-        for row in &self.bindings {
-            out.put(&binding_octets(row))?;
-        }
-        for row in &self.tenures {
-            out.put(&tenure_octets(row))?;
-        }
-        for row in &self.numbers {
-            out.put(&row.hash.0)?;
-            out.put(&row.sealed)?;
-        }
-        out.finish()
+        mac.update(&header);
+        out.write_all(&header).map_err(VaultError::Io)?;
+        write_rows(&mut out, &mut mac, &self.bindings, binding_octets)?;
+        write_rows(&mut out, &mut mac, &self.tenures, tenure_octets)?;
+        write_rows(&mut out, &mut mac, &self.numbers, number_octets)?;
+        let tag = mac.finalize().into_bytes();
+        out.write_all(&tag).and_then(|()| out.flush()).map_err(VaultError::Io)
     }
 
     /// Reads what [`Self::write_to`] wrote under the same key ring.
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn read_from(input: impl Read, keys: &KeyRing) -> Result<Self, VaultError> {
-        let mut input = MacReader { input, mac: keys.subscriber_key().stream() };
-        let header = input.array::<HEADER>()?;
+    pub fn read_from(mut input: impl Read, keys: &KeyRing) -> Result<Self, VaultError> {
+        let mut header = [0; HEADER];
+        input.read_exact(&mut header).map_err(cut)?;
         let (magic, rest) = header.split_first_chunk::<8>().ok_or(VaultError::Damaged)?;
         let (check, counts) = rest.split_first_chunk::<16>().ok_or(VaultError::Damaged)?;
         if magic != MAGIC {
@@ -73,84 +70,76 @@ impl Vault {
         if !bool::from(check.ct_eq(&key_check(keys))) {
             return Err(VaultError::WrongKeys);
         }
+        let mut mac = keys.subscriber_key().stream();
+        mac.update(&header);
         let mut counts = counts.as_chunks::<8>().0.iter().map(|octets| u64::from_le_bytes(*octets));
         let mut count = || counts.next().unwrap_or(0);
-        let bindings = input.rows::<BINDING, _>(count(), read_binding)?;
-        let tenures = input.rows::<TENURE, _>(count(), read_tenure)?;
-        let numbers = input.rows::<NUMBER, _>(count(), read_number)?;
-        input.finish()?;
+        let bindings = read_rows(&mut input, &mut mac, count(), read_binding)?;
+        let tenures = read_rows(&mut input, &mut mac, count(), read_tenure)?;
+        let numbers = read_rows(&mut input, &mut mac, count(), read_number)?;
+        finish(input, mac)?;
         Ok(Self::from_sorted(bindings, tenures, numbers))
     }
 }
 
-struct MacWriter<W> {
-    out: W,
-    mac: hmac::Hmac<sm3::Sm3>,
-    chunk: Vec<u8>,
+fn write_rows<const N: usize, T: Sync>(
+    out: &mut impl Write,
+    mac: &mut Hmac<Sm3>,
+    rows: &[T],
+    row_octets: fn(&T) -> [u8; N],
+) -> Result<(), VaultError> {
+    for batch in rows.chunks(SEGMENT * workers()) {
+        let segments = each(batch.chunks(SEGMENT).collect(), |rows: &[T]| {
+            let mut octets = Vec::with_capacity(rows.len() * N);
+            rows.iter().for_each(|row| octets.extend_from_slice(&row_octets(row)));
+            let hash = Sm3::digest(&octets);
+            (octets, hash)
+        });
+        for (octets, hash) in segments {
+            mac.update(&hash);
+            out.write_all(&octets).map_err(VaultError::Io)?;
+        }
+    }
+    Ok(())
 }
 
-impl<W: Write> MacWriter<W> {
-    fn put(&mut self, octets: &[u8]) -> Result<(), VaultError> {
-        self.chunk.extend_from_slice(octets);
-        if self.chunk.len() >= 1 << 16 { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<(), VaultError> {
-        self.mac.update(&self.chunk);
-        self.out.write_all(&self.chunk).map_err(VaultError::Io)?;
-        self.chunk.clear();
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(), VaultError> {
-        self.flush()?;
-        let tag = self.mac.finalize().into_bytes();
-        self.out.write_all(&tag).and_then(|()| self.out.flush()).map_err(VaultError::Io)
-    }
-}
-
-struct MacReader<R> {
-    input: R,
-    mac: hmac::Hmac<sm3::Sm3>,
-}
-
-impl<R: Read> MacReader<R> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], VaultError> {
-        let mut octets = [0; N];
-        self.input.read_exact(&mut octets).map_err(cut)?;
-        self.mac.update(&octets);
-        Ok(octets)
-    }
-
-    fn rows<const N: usize, T>(
-        &mut self,
-        count: u64,
-        read: fn(&[u8; N]) -> Option<T>,
-    ) -> Result<Vec<T>, VaultError> {
-        let mut left = usize::try_from(count).map_err(|_| VaultError::Damaged)?;
-        let mut rows = Vec::new();
-        let mut chunk = vec![0; ROWS * N];
-        while left > 0 {
-            let now = left.min(ROWS);
-            let octets = chunk.get_mut(..now * N).ok_or(VaultError::Damaged)?;
-            self.input.read_exact(octets).map_err(cut)?;
-            self.mac.update(octets);
-            for row in octets.as_chunks::<N>().0 {
-                rows.push(read(row).ok_or(VaultError::Damaged)?);
-            }
+fn read_rows<const N: usize, T: Send>(
+    input: &mut impl Read,
+    mac: &mut Hmac<Sm3>,
+    count: u64,
+    read: fn(&[u8; N]) -> Option<T>,
+) -> Result<Vec<T>, VaultError> {
+    let mut left = usize::try_from(count).map_err(|_| VaultError::Damaged)?;
+    let mut rows = Vec::new();
+    while left > 0 {
+        let mut batch = Vec::new();
+        while left > 0 && batch.len() < workers() {
+            let now = left.min(SEGMENT);
+            let mut octets = vec![0; now * N];
+            input.read_exact(&mut octets).map_err(cut)?;
+            batch.push(octets);
             left -= now;
         }
-        rows.shrink_to_fit();
-        Ok(rows)
+        let segments = each(batch, |octets: Vec<u8>| {
+            let rows: Option<Vec<T>> = octets.as_chunks::<N>().0.iter().map(read).collect();
+            (Sm3::digest(&octets), rows)
+        });
+        for (hash, segment) in segments {
+            mac.update(&hash);
+            rows.extend(segment.ok_or(VaultError::Damaged)?);
+        }
     }
+    rows.shrink_to_fit();
+    Ok(rows)
+}
 
-    fn finish(mut self) -> Result<(), VaultError> {
-        let mut tag = [0; 32];
-        self.input.read_exact(&mut tag).map_err(cut)?;
-        let whole: bool = self.mac.finalize().into_bytes().as_slice().ct_eq(&tag).into();
-        let more = self.input.read(&mut [0]).map_err(VaultError::Io)?;
-        if whole && more == 0 { Ok(()) } else { Err(VaultError::Damaged) }
-    }
+/// The MAC must be right, and the last thing there is.
+fn finish(mut input: impl Read, mac: Hmac<Sm3>) -> Result<(), VaultError> {
+    let mut tag = [0; 32];
+    input.read_exact(&mut tag).map_err(cut)?;
+    let whole: bool = mac.finalize().into_bytes().as_slice().ct_eq(&tag).into();
+    let more = input.read(&mut [0]).map_err(VaultError::Io)?;
+    if whole && more == 0 { Ok(()) } else { Err(VaultError::Damaged) }
 }
 
 fn cut(error: io::Error) -> VaultError {
@@ -196,6 +185,12 @@ fn read_tenure(octets: &[u8; TENURE]) -> Option<TenureRow> {
     let interval = Interval { from, to };
     let (number, holder) = (NumberRef(number), HolderHash(*holder));
     Some(TenureRow { number, interval, holder, out: flags & 1 != 0, suspended: flags & 2 != 0 })
+}
+
+fn number_octets(row: &NumberRow) -> [u8; NUMBER] {
+    let mut octets = [0; NUMBER];
+    octets.iter_mut().zip(row.hash.0.into_iter().chain(row.sealed)).for_each(|(to, from)| *to = from);
+    octets
 }
 
 fn read_number(octets: &[u8; NUMBER]) -> Option<NumberRow> {

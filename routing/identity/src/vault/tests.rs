@@ -31,6 +31,28 @@ fn every_changed_octet_and_every_cut_is_noticed() {
 }
 
 #[test]
+fn segments_are_checked_in_their_order() {
+    const SEGMENT: usize = (1 << 16) * 28;
+    const HEADER: usize = 48;
+    let (bindings, tenures) = feed(70_000);
+    let vault = crate::import(bindings.as_bytes(), tenures.as_bytes(), &keys()).unwrap();
+    let mut octets = Vec::new();
+    vault.write_to(&mut octets, &keys()).unwrap();
+    assert!(vault.counts().bindings > 2 << 16, "more than two segments");
+    assert_eq!(Vault::read_from(&octets[..], &keys()).unwrap().rows(), vault.rows());
+    let (first, second) = octets[HEADER..].split_at_mut(SEGMENT);
+    first.swap_with_slice(&mut second[..SEGMENT]);
+    assert!(matches!(Vault::read_from(&octets[..], &keys()), Err(VaultError::Damaged)));
+}
+
+#[test]
+fn a_wrong_count_reserves_nothing() {
+    let (_, mut octets) = stored();
+    octets[24..32].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(matches!(Vault::read_from(&octets[..], &keys()), Err(VaultError::Damaged)));
+}
+
+#[test]
 fn another_ring_is_told_apart() {
     let (_, octets) = stored();
     let other = KeyRing::generate(&[7; 16], &mut entropy(9)).unwrap();
