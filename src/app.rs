@@ -236,6 +236,7 @@ impl App {
         }
         .emit(&telemetry);
         app.hub.ledger.audit(Actor::System, AuditEvent::Started);
+        app.tell_of_keys();
         Ok(app)
     }
 
@@ -269,6 +270,7 @@ impl App {
         let changes = Config::reloadable_changes(&self.config(), &fresh).map_err(ReloadError::Restart)?;
         let (accounts, directory) = (settings::accounts(&fresh)?, settings::directory(&fresh)?);
         self.keys.ensure_tenants(fresh.enterprises.iter().map(|enterprise| &enterprise.id))?;
+        self.tell_of_keys();
         // The names were checked to be unique when the file was read.
         let _ = self.accounts.reload(accounts);
         let mut outcomes = Outcomes::default();
@@ -349,6 +351,7 @@ impl App {
             }
         });
         let _ = joined.await;
+        self.keys.release();
         Stopped { clean, live_messages: wide(live) }.emit(&self.hub.telemetry);
     }
 

@@ -16,6 +16,8 @@ use veilgate::{clock, demo, keys, ledger};
 use veilgate_config::Config;
 use veilgate_names::{AuthorizationId, ChannelId};
 
+mod cli;
+
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -58,6 +60,11 @@ enum Command {
     Cdr {
         #[command(subcommand)]
         command: CdrCommand,
+    },
+    /// Keys: list, generate, import, rotate, retire, destroy. Works without a running gateway too.
+    Keys {
+        #[command(subcommand)]
+        command: cli::keys::KeysCommand,
     },
     /// Switch a channel until the next start or reload.
     Channel {
@@ -150,6 +157,7 @@ enum ChannelCommand {
 }
 
 fn main() -> ExitCode {
+    keys::no_core_dumps();
     let arguments = Arguments::parse();
     let done = match arguments.command {
         None => run(&arguments.config),
@@ -160,6 +168,8 @@ fn main() -> ExitCode {
         Some(Command::HashPassword) => hash_password(),
         Some(Command::Audit { command }) => audit(&arguments.config, command),
         Some(Command::Cdr { command: CdrCommand::Verify { files } }) => verify_cdrs(&files),
+        Some(Command::Keys { command }) => actor_name(arguments.actor.as_deref())
+            .and_then(|actor| cli::keys::run(&arguments.config, actor, command)),
         Some(command) => operate(&arguments.config, arguments.actor.as_deref(), command),
     };
     match done {
@@ -174,7 +184,7 @@ fn main() -> ExitCode {
 /// Runs the gateway until a signal or a command ends it.
 fn run(path: &Path) -> Result<(), String> {
     let config = read_config(path).map_err(text)?;
-    no_core_dumps();
+    keys::take_descriptors(&config).map_err(text)?;
     let telemetry = Arc::new(Telemetry::start(&config.log, clock::wall).map_err(text)?);
     veilgate::telemetry::panic_hook(Arc::clone(&telemetry));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(text)?;
@@ -206,20 +216,9 @@ async fn wait(app: &Arc<App>) -> std::io::Result<StopCause> {
     }
 }
 
-/// A core file would hold keys and numbers.
-fn no_core_dumps() {
-    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
-}
-
 fn operate(path: &Path, actor: Option<&str>, command: Command) -> Result<(), String> {
     let config = read_config(path).map_err(text)?;
-    let actor = match actor {
-        None => None,
-        Some(name) => Some(
-            ActorName::parse(name)
-                .ok_or("--actor: expected 1-32 letters, few digits and @ . _ -, beginning with a letter")?,
-        ),
-    };
+    let actor = actor_name(actor)?;
     let socket = config.ops_socket();
     if let Command::Authorizations { command: AuthorizationsCommand::Import { file } } = &command {
         let lines = std::fs::File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -227,6 +226,11 @@ fn operate(path: &Path, actor: Option<&str>, command: Command) -> Result<(), Str
         return show(client.import_authorizations(std::io::BufReader::new(lines)).map_err(text)?);
     }
     show(client::call(&socket, request(command)?, actor).map_err(text)?)
+}
+
+fn actor_name(actor: Option<&str>) -> Result<Option<ActorName>, String> {
+    let expected = "--actor: expected 1-32 letters, few digits and @ . _ -, beginning with a letter";
+    actor.map(|name| ActorName::parse(name).ok_or_else(|| expected.to_owned())).transpose()
 }
 
 fn request(command: Command) -> Result<Request, String> {
@@ -281,6 +285,7 @@ fn show(response: Response) -> Result<(), String> {
             say(&format!("reloaded: {accounts} accounts, {channels} channels, {others} others changed"));
             Ok(())
         }
+        Response::Keys { .. } => Err("unexpected answer".to_owned()),
         Response::Draining => {
             say("draining");
             Ok(())

@@ -23,6 +23,8 @@ use crate::telemetry::events::{
 };
 use crate::telemetry::words::{ImportKind, ImportRefusal};
 
+mod keys;
+
 /// Refused lines told one by one.
 const MAX_REFUSED: usize = 1000;
 /// Records in one turn of an import.
@@ -59,6 +61,7 @@ impl Operations for Arc<App> {
             }
             Request::ChannelEnable { channel } => app.switch(&channel, true, &actor).await,
             Request::ChannelDisable { channel } => app.switch(&channel, false, &actor).await,
+            Request::Keys { keys } => blocking(move || app.change_keys(keys, &actor)).await,
         }
     }
 }

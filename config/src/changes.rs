@@ -141,7 +141,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         }
     }
     restart! { names, old, new;
-        master_key { file }
+        master_key { file, descriptor, pkcs11 }
         identity { history_floor }
         north {
             listen, allow_plaintext, max_connections, max_connections_per_ip, max_half_open, bind_timeout,

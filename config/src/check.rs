@@ -8,7 +8,7 @@ use veilgate_names::{AccountKind, ChannelId, EnterpriseId, PlatformId, ServiceNu
 
 use crate::error::Mistake;
 use crate::parties::Account;
-use crate::root::Config;
+use crate::root::{Config, MasterKey};
 use crate::south::{Channel, ServiceNumberEntry};
 use crate::words::{BindMode, Proof};
 
@@ -29,8 +29,10 @@ struct Known<'a> {
 /// Finds the first mistake.
 pub(crate) fn check(config: &Config) -> Checked {
     lists(config)?;
+    master_key(config)?;
     north(config)?;
     platforms(config)?;
+    edi_keys(config)?;
     let known = Known {
         platforms: config.platforms.iter().map(|platform| &platform.id).collect(),
         enterprises: config.enterprises.iter().map(|enterprise| &enterprise.id).collect(),
@@ -105,6 +107,34 @@ fn north(config: &Config) -> Checked {
         }
         _ => Ok(()),
     }
+}
+
+fn master_key(config: &Config) -> Checked {
+    let MasterKey { file, descriptor, pkcs11 } = &config.master_key;
+    if usize::from(file.is_some()) + usize::from(descriptor.is_some()) + usize::from(pkcs11.is_some()) > 1 {
+        return Err(Mistake::new("master_key", "more than one of file, descriptor and pkcs11"));
+    }
+    match pkcs11 {
+        Some(token) if token.pin_file.is_some() == token.pin_descriptor.is_some() => {
+            Err(Mistake::new("master_key.pkcs11", "exactly one of pin_file and pin_descriptor is needed"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn edi_keys(config: &Config) -> Checked {
+    let platforms: HashSet<_> = config.platforms.iter().map(|platform| &platform.id).collect();
+    for (index, key) in config.edi_keys.iter().enumerate() {
+        let fail =
+            |name: &str, problem: &str| Err(Mistake::new(format!("edi_keys[{index}].{name}"), problem));
+        if !key.allow_gcm && !key.allow_legacy {
+            fail("allow_gcm", "false, and so is allow_legacy: the key could open nothing")?;
+        }
+        if let Some(owner) = key.owner.as_ref().filter(|owner| !platforms.contains(owner)) {
+            fail("owner", &format!("there is no platform \"{owner}\""))?;
+        }
+    }
+    Ok(())
 }
 
 fn platforms(config: &Config) -> Checked {

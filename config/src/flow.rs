@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use veilgate_names::{KeyId, Timestamp};
+use veilgate_names::{KeyId, PlatformId, Timestamp};
 
-use crate::text::{FromText, count, some_text, text, whole};
+use crate::text::{FromText, count, some_text, text, whole, yes};
 use crate::words::JournalEngine;
 
 /// A key of encrypted device IDs, imported into the key ring at start.
@@ -19,9 +19,15 @@ pub struct EdiKey {
     pub kid: KeyId,
     /// The file that holds the SM4 key, 32 hex digits. It may go away once imported.
     pub key_file: PathBuf,
+    /// Whether the form `edi1` (GCM) is read with this key. Default true.
+    #[serde(default = "yes")]
+    pub allow_gcm: bool,
     /// Whether the legacy form (`edi0`, CBC) is read with this key. Default false.
     #[serde(default)]
     pub allow_legacy: bool,
+    /// The platform whose key it is; device IDs of other platforms are not opened with it. Default: any platform's.
+    #[serde(default, deserialize_with = "some_text")]
+    pub owner: Option<PlatformId>,
 }
 
 /// `[identity]`: the subscriber history.

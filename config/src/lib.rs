@@ -23,7 +23,7 @@ pub use north::{North, NorthTls};
 pub use opt_out::{Confirmation, OptOut};
 pub use parties::{Account, Enterprise, Fingerprint, PasswordHash, Platform, PublicKey};
 pub use replies::Replies;
-pub use root::{Config, Log, MasterKey, NodeName, Ops};
+pub use root::{Config, Log, MasterKey, NodeName, Ops, Pkcs11, TokenName};
 pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId, SystemType};
 pub use words::{
     AddressForm, Alphabet, BindMode, IdFormat, JournalEngine, LogFormat, LogLevel, OptOutScope, Proof,

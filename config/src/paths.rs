@@ -23,11 +23,14 @@ pub(crate) fn anchor(config: &mut Config, folder: &Path) {
         &mut ledger.audit_file,
         &mut ledger.audit_key_file,
     ];
+    let token = config.master_key.pkcs11.iter_mut();
+    let token = token.flat_map(|token| [Some(&mut token.module), token.pin_file.as_mut()]).flatten();
     let tls =
         config.north.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key, &mut tls.client_ca]);
     let keys = config.edi_keys.iter_mut().map(|key| &mut key.key_file);
     let passwords = config.channels.iter_mut().filter_map(|channel| channel.password_file.as_mut());
-    let all = optional.into_iter().filter_map(Option::as_mut).chain(tls).chain(keys).chain(passwords);
+    let all =
+        optional.into_iter().filter_map(Option::as_mut).chain(tls).chain(keys).chain(passwords).chain(token);
     for path in all.chain([&mut config.data_dir]) {
         *path = absolute(folder, path);
     }

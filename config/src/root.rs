@@ -12,7 +12,7 @@ use crate::opt_out::OptOut;
 use crate::parties::{Account, Enterprise, Platform};
 use crate::replies::Replies;
 use crate::south::{Channel, ServiceNumberEntry};
-use crate::text::{FromText, text, whole};
+use crate::text::{FromText, some_whole, text, whole};
 use crate::words::{LogFormat, LogLevel};
 
 /// Everything the file says. File names are absolute or relative to the folder of the file.
@@ -147,8 +147,53 @@ impl FromText for NodeName {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MasterKey {
-    /// The file that holds it. Default `master.key` in the data folder.
+    /// The file that holds it, mode 0600. Default `master.key` in the data folder.
     pub file: Option<PathBuf>,
+    /// Instead of a file: the descriptor through which whatever starts the gateway passes it, 0-1023.
+    #[serde(deserialize_with = "some_whole::<_, _, 0, 1023>")]
+    pub descriptor: Option<i32>,
+    /// Instead of a file: a token that keeps it.
+    pub pkcs11: Option<Pkcs11>,
+}
+
+/// `[master_key] pkcs11`: an AES key of a PKCS#11 token that wraps the key ring's root.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pkcs11 {
+    /// The library of the token's maker.
+    pub module: PathBuf,
+    /// The token's label, 1-32 characters.
+    #[serde(deserialize_with = "text")]
+    pub token: TokenName,
+    /// The key's label, 1-32 characters. It must be allowed to encrypt and decrypt. A key ring that exists names its own.
+    #[serde(deserialize_with = "text")]
+    pub key: TokenName,
+    /// The file with the user's PIN, mode 0600. Exactly one of this and `pin_descriptor`.
+    #[serde(default)]
+    pub pin_file: Option<PathBuf>,
+    /// The descriptor through which the PIN comes, 0-1023.
+    #[serde(default, deserialize_with = "some_whole::<_, _, 0, 1023>")]
+    pub pin_descriptor: Option<i32>,
+}
+
+/// A label in a token: 1-32 characters that can be printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenName(String);
+
+impl TokenName {
+    /// The label.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromText for TokenName {
+    const EXPECTED: &'static str = "a label of 1-32 characters";
+    fn from_text(text: &str) -> Option<Self> {
+        let fits = (1..=32).contains(&text.len()) && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.to_owned()))
+    }
 }
 
 /// `[ops]`: how the gateway is watched and operated.

@@ -15,6 +15,7 @@ use serde_json::Value;
 use veilgate_ledger::ActorName;
 use veilgate_names::{AuthorizationId, ChannelId};
 
+use crate::keys::{KeyAnswer, KeyCommand};
 use crate::telemetry::words::OpsCommand;
 
 /// The longest request line, octets, its end included.
@@ -76,6 +77,11 @@ pub enum Request {
         #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
         channel: ChannelId,
     },
+    /// Tell or change keys.
+    Keys {
+        /// What to do.
+        keys: KeyCommand,
+    },
 }
 
 impl Request {
@@ -92,6 +98,7 @@ impl Request {
             Self::Drain {} => OpsCommand::Drain,
             Self::ChannelEnable { .. } => OpsCommand::ChannelEnable,
             Self::ChannelDisable { .. } => OpsCommand::ChannelDisable,
+            Self::Keys { .. } => OpsCommand::Keys,
         }
     }
 
@@ -197,6 +204,11 @@ pub enum Response {
     Switched {
         /// Whether it is used from now on.
         enabled: bool,
+    },
+    /// What came of a command about keys.
+    Keys {
+        /// What.
+        keys: KeyAnswer,
     },
     /// Nothing was done.
     Refused(Refusal),

@@ -263,6 +263,8 @@ words! {
         Reload = "reload",
         /// Finish and stop.
         Drain = "drain",
+        /// Tell or change keys.
+        Keys = "keys",
         /// Use a channel again.
         ChannelEnable = "channel-enable",
         /// Stop using a channel.

@@ -22,20 +22,20 @@ const ROUNDS: u32 = 3;
 const RATE: f64 = 300.0;
 
 /// A gateway in a process of its own, which can be killed.
-struct Process {
+pub(crate) struct Process {
     config: PathBuf,
-    child: Child,
+    pub(crate) child: Child,
     ops: SocketAddr,
 }
 
 impl Process {
-    async fn start(config: &Path, ops: SocketAddr) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_veilgate"))
-            .arg("--config")
-            .arg(config)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+    pub(crate) async fn start(config: &Path, ops: SocketAddr) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_veilgate")), config, ops).await
+    }
+
+    /// Starts it through a command of one's own, which gets the options.
+    pub(crate) async fn start_by(mut command: Command, config: &Path, ops: SocketAddr) -> Self {
+        let child = command.arg("--config").arg(config).stderr(Stdio::null()).spawn().unwrap();
         let process = Self { config: config.to_path_buf(), child, ops };
         process.ready().await;
         process
@@ -60,14 +60,14 @@ impl Process {
             && answer.starts_with("HTTP/1.1 200")
     }
 
-    async fn kill_and_restart(&mut self) {
+    pub(crate) async fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         *self = Self::start(&self.config.clone(), self.ops).await;
     }
 
     /// Runs one command of the CLI against it.
-    fn command(&self, arguments: &[&str]) -> String {
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
         let done = Command::new(env!("CARGO_BIN_EXE_veilgate"))
             .arg("--config")
             .arg(&self.config)
@@ -78,20 +78,28 @@ impl Process {
         String::from_utf8(done.stdout).unwrap()
     }
 
-    fn stop(mut self) -> PathBuf {
+    pub(crate) fn stop(mut self) -> PathBuf {
         self.command(&["drain"]);
         assert!(self.child.wait().unwrap().success());
-        self.config
+        self.config.clone()
+    }
+}
+
+/// A test that fails leaves nothing running.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 /// Ports that were free a moment ago: a process that is started again needs the same ones.
-fn free_ports<const N: usize>() -> [SocketAddr; N] {
+pub(crate) fn free_ports<const N: usize>() -> [SocketAddr; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap())
 }
 
-fn write_config(folder: &Path, north: SocketAddr, ops: SocketAddr, sink: SocketAddr) -> PathBuf {
+pub(crate) fn write_config(folder: &Path, north: SocketAddr, ops: SocketAddr, sink: SocketAddr) -> PathBuf {
     use std::io::Write;
     let hash = PasswordHash::derive(PASSWORD.as_bytes(), b"0123456789abcdef", 64, 1).unwrap();
     let hash = hash.as_str();

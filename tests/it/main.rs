@@ -13,6 +13,7 @@ mod at_rest;
 mod audit;
 mod canary;
 mod gateway;
+mod keys;
 mod kill;
 mod operations;
 mod opt_out;

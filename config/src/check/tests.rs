@@ -52,6 +52,46 @@ fn ids_stand_once() {
 }
 
 #[test]
+fn the_master_key_comes_from_one_place() {
+    let first = "data_dir = \"data\"";
+    let line = MINIMAL.lines().position(|line| line.starts_with(first)).unwrap() + 2;
+    let refuses = |more: &str, problem: &str| {
+        let text = MINIMAL.replacen(first, &format!("{first}\nmaster_key = {{ {more} }}"), 1);
+        let error = Config::load(Path::new("veilgate.toml"), &text).expect_err("a mistake").to_string();
+        assert_eq!(error, format!("veilgate.toml:{line}: master_key{problem}"));
+    };
+    let token = "pkcs11 = { module = \"m\", token = \"t\", key = \"k\"";
+    let many = ": more than one of file, descriptor and pkcs11";
+    refuses("file = \"a\", descriptor = 3", many);
+    refuses(&format!("descriptor = 3, {token}, pin_file = \"p\" }}"), many);
+    let pin = ".pkcs11: exactly one of pin_file and pin_descriptor is needed";
+    refuses(&format!("{token} }}"), pin);
+    refuses(&format!("{token}, pin_file = \"p\", pin_descriptor = 4 }}"), pin);
+    refuses("descriptor = 1024", ".descriptor: expected a whole number from 0 to 1023");
+    refuses(
+        &format!("{token}, pin_descriptor = -1 }}"),
+        ".pkcs11.pin_descriptor: expected a whole number from 0 to 1023",
+    );
+    refuses(
+        "pkcs11 = { module = \"m\", token = \"\", key = \"k\" }",
+        ".pkcs11.token: expected a label of 1-32 characters",
+    );
+}
+
+#[test]
+fn device_id_keys_open_something_for_somebody() {
+    let key = "[[edi_keys]]\nkid = \"k\"\nkey_file = \"a\"\n";
+    refuses_appended(
+        &format!("{key}allow_gcm = false\n"),
+        "veilgate.toml:32: edi_keys[0].allow_gcm: false, and so is allow_legacy: the key could open nothing",
+    );
+    refuses_appended(
+        &format!("{key}owner = \"notary-9\"\n"),
+        "veilgate.toml:32: edi_keys[0].owner: there is no platform \"notary-9\"",
+    );
+}
+
+#[test]
 fn accounts_belong_to_somebody_known() {
     refuses(
         "platform = \"notary-1\"",

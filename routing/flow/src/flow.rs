@@ -607,7 +607,7 @@ impl Flow {
     ) {
         let mut whole = true;
         for record in &records {
-            whole &= self.put_registration(record, turn).is_ok();
+            whole &= self.put_registration(record, None, turn).is_ok();
         }
         turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
     }
@@ -709,13 +709,21 @@ impl Flow {
         self.put_delivery(&delivery, turn).then_some(delivery)
     }
 
-    fn put_registration(&self, record: &Record, turn: &mut Turn) -> Result<(), Reason> {
+    /// Authorizations lie under the key of their enterprise, so that they end with it; those of an enterprise that
+    /// is not configured, under the installation's.
+    fn put_registration(
+        &self,
+        record: &Record,
+        tenant: Option<&EnterpriseId>,
+        turn: &mut Turn,
+    ) -> Result<(), Reason> {
         let space = match record.space {
             RecordSpace::Authorization => Space::Authorization,
             RecordSpace::Revocation => Space::Revocation,
         };
+        let tenant = tenant.filter(|tenant| self.seals.has_key(Class::Registry, tenant));
         let mut sealed = Vec::with_capacity(record.value.len() + 64);
-        self.seals.seal(Class::Registry, None, &record.value, &mut sealed)?;
+        self.seals.seal(Class::Registry, tenant, &record.value, &mut sealed)?;
         turn.put(space, &record.key, &sealed);
         Ok(())
     }
@@ -723,7 +731,7 @@ impl Flow {
     /// Stores an authorization that is not known to be durable yet, with whatever is decided under it.
     fn put_pending(&self, authorization: Arc<Registered>, turn: &mut Turn) -> Result<(), Reason> {
         if let Some(record) = authorization.pending_record() {
-            self.put_registration(&record, turn)?;
+            self.put_registration(&record, Some(authorization.enterprise()), turn)?;
             turn.steps.push(Step::Registered(authorization));
         }
         Ok(())

@@ -34,4 +34,5 @@ pub use refusal::Refusal;
 pub use reply::{Attribution, Incoming, ReplyRules, Unattributed};
 pub use restore::{Restored, pending_cdrs, reserve_ids};
 pub use rewrite::with_deliver;
+pub use seal::SealedUnder;
 pub use turn::{Counts, DeliverAnswer, LinkId, LinkPlace, Outcomes, SessionId, Turn, Urgency, Waiting};

@@ -210,8 +210,9 @@ pub(crate) fn resolve(
     gate: &Gate,
     now: Timestamp,
 ) -> Result<(Contact, Option<PinRecord>), Reason> {
-    let (devices, as_of) = (authorization.devices(), authorization.as_of());
-    gate.identity.resolve_pinning(devices, as_of, authorization.expires_at(), now)
+    let (platform, devices) = (Some(authorization.platform()), authorization.devices());
+    let (as_of, until) = (authorization.as_of(), authorization.expires_at());
+    gate.identity.resolve_pinning(platform, devices, as_of, until, now)
 }
 
 fn authorization(

@@ -1,5 +1,6 @@
 //! Sealing of what the journal keeps: texts and aliases lie under the data key of their class and tenant. A sealed
-//! record begins with the tenant's name, so that its key can be found; dropping the key destroys the record.
+//! record begins with the tenant's name and the key's version, so that its key can be found; dropping the key
+//! destroys the record: `length:u8 tenant version:u32 nonce12 ciphertext tag16`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,15 @@ use veilgate_identity::{Class, KeyRing, Sealer};
 use veilgate_names::{EnterpriseId, Reason};
 
 use crate::record::RecordError;
+
+/// What a sealed record says of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedUnder {
+    /// Whose key; `None` is the installation's.
+    pub tenant: Option<EnterpriseId>,
+    /// Which version of it.
+    pub version: u32,
+}
 
 /// Seals and opens records. Nonces are a start-up salt and a counter: unique while the salt is.
 pub(crate) struct Seals {
@@ -38,6 +48,7 @@ impl Seals {
         let name = tenant.map_or("", EnterpriseId::as_str).as_bytes();
         out.push(u8::try_from(name.len()).map_err(|_| Reason::Internal)?);
         out.extend_from_slice(name);
+        out.extend_from_slice(&sealer.version().to_be_bytes());
         sealer.seal(self.nonce(), name, plain, out);
         Ok(())
     }
@@ -51,18 +62,16 @@ impl Seals {
         class: Class,
         record: &[u8],
     ) -> Result<(Option<EnterpriseId>, Vec<u8>), RecordError> {
-        let (&length, rest) = record.split_first().ok_or(RecordError)?;
-        let (name, sealed) = rest.split_at_checked(usize::from(length)).ok_or(RecordError)?;
-        let tenant = match name {
-            [] => None,
-            name => {
-                let text = std::str::from_utf8(name).map_err(|_| RecordError)?;
-                Some(EnterpriseId::parse(text).map_err(|_| RecordError)?)
-            }
-        };
-        let sealer = self.keys.sealer(class, tenant.as_ref()).ok_or(RecordError)?;
+        let (SealedUnder { tenant, version }, sealed) = SealedUnder::split(record).ok_or(RecordError)?;
+        let sealer = self.keys.opener(class, tenant.as_ref(), version).ok_or(RecordError)?;
+        let name = tenant.as_ref().map_or("", EnterpriseId::as_str).as_bytes();
         let plain = sealer.open(name, sealed).map_err(|_| RecordError)?;
         Ok((tenant, plain))
+    }
+
+    /// Whether a tenant has a key of this class.
+    pub(crate) fn has_key(&self, class: Class, tenant: &EnterpriseId) -> bool {
+        self.keys.sealer(class, Some(tenant)).is_some()
     }
 
     /// A sealer and a nonce, for fields that are sealed alone.
@@ -81,5 +90,24 @@ impl Seals {
             *slot = *octet;
         }
         nonce
+    }
+}
+
+impl SealedUnder {
+    /// Reads the head of a sealed record; `None` if it is none.
+    #[must_use]
+    pub fn read(record: &[u8]) -> Option<Self> {
+        Self::split(record).map(|(under, _)| under)
+    }
+
+    fn split(record: &[u8]) -> Option<(Self, &[u8])> {
+        let (&length, rest) = record.split_first()?;
+        let (name, rest) = rest.split_at_checked(usize::from(length))?;
+        let (version, sealed) = rest.split_first_chunk::<4>()?;
+        let tenant = match name {
+            [] => None,
+            name => Some(EnterpriseId::parse(std::str::from_utf8(name).ok()?).ok()?),
+        };
+        Some((Self { tenant, version: u32::from_be_bytes(*version) }, sealed))
     }
 }

@@ -27,11 +27,25 @@ const PLAIN: usize = 128;
 pub struct SealError;
 
 /// SM4-GCM under one data key (RFC 8998's SM4 in GCM, tag of 16 octets).
-pub struct Sealer(AesGcm<Sm4, U12>);
+pub struct Sealer {
+    gcm: AesGcm<Sm4, U12>,
+    version: u32,
+}
 
 impl Sealer {
     pub(crate) fn new(key: &[u8; 16]) -> Self {
-        Self(AesGcm::new(&(*key).into()))
+        Self::of_version(key, 1)
+    }
+
+    /// The sealer of one version of a data key.
+    pub(crate) fn of_version(key: &[u8; 16], version: u32) -> Self {
+        Self { gcm: AesGcm::new(key.into()), version }
+    }
+
+    /// Which version of its data key this is, from 1. Who keeps what it seals keeps this too.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
     }
 
     /// Appends `nonce12 ‖ ciphertext ‖ tag16` to `out`. The caller never gives a nonce twice.
@@ -66,7 +80,7 @@ impl Sealer {
 
     /// Encrypts in place; `None` only beyond GCM's length limit.
     pub(crate) fn seal_detached(&self, nonce: [u8; NONCE], aad: &[u8], body: &mut [u8]) -> Option<[u8; TAG]> {
-        self.0.encrypt_inout_detached(&nonce.into(), aad, body.into()).ok().map(Into::into)
+        self.gcm.encrypt_inout_detached(&nonce.into(), aad, body.into()).ok().map(Into::into)
     }
 
     /// Decrypts in place; `body` is untouched when the tag is wrong.
@@ -77,7 +91,9 @@ impl Sealer {
         body: &mut [u8],
         tag: &[u8; TAG],
     ) -> Result<(), SealError> {
-        self.0.decrypt_inout_detached(&nonce.into(), aad, body.into(), &(*tag).into()).map_err(|_| SealError)
+        self.gcm
+            .decrypt_inout_detached(&nonce.into(), aad, body.into(), &(*tag).into())
+            .map_err(|_| SealError)
     }
 }
 
@@ -99,7 +115,7 @@ impl MacKey {
         } else {
             block.iter_mut().zip(<Sm3 as sm3::Digest>::digest(key)).for_each(|(to, from)| *to = from);
         }
-        Self(Hmac::new(&(*block).into()))
+        Self(Hmac::new((&*block).into()))
     }
 
     /// All 32 octets over the parts, one after the other.
@@ -143,7 +159,7 @@ impl EdiPlain {
 
 impl EdiKey {
     pub(crate) fn new(key: &[u8; 16]) -> Self {
-        Self { gcm: Sealer::new(key), block: Sm4::new(&(*key).into()) }
+        Self { gcm: Sealer::new(key), block: Sm4::new(key.into()) }
     }
 
     /// Decrypts; whatever is wrong, the answer is the same `None`.

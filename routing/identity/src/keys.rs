@@ -1,17 +1,36 @@
-//! The key ring: every data key, wrapped by one master key for the disk and scheduled in memory. It refuses to
-//! show a key, and it asks nobody for randomness: entropy is a parameter.
+//! The key ring: every data key in all its versions, and the keys of encrypted device IDs, scheduled in memory and
+//! wrapped by one master key for the disk. It refuses to show a key, and it asks nobody for randomness: entropy is a
+//! parameter.
+//!
+//! Readers see one whole state or the next. A change is made on a [`Draft`], which is written down before it is
+//! installed, so nothing is ever sealed under a key that a crash could lose:
+//! ```text
+//! ring.draft() --changes--> Draft --to_sealed_text--> disk --install--> ring
+//! ```
 
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use arc_swap::ArcSwap;
 use rustc_hash::FxHashMap;
-use veilgate_names::{EnterpriseId, KeyId};
+use veilgate_names::{EdiVersion, EncryptedDeviceId, EnterpriseId, KeyId, PlatformId};
 use zeroize::Zeroizing;
 
-use crate::cipher::{EdiKey, MacKey, NONCE, Sealer};
+use crate::cipher::{EdiKey, MacKey, SealError, Sealer};
 
+mod draft;
+mod edi;
+mod master;
+mod octets;
 mod sealed_text;
+
+pub use draft::{Draft, KeyChangeError};
+use edi::EdiEntry;
+pub(crate) use edi::EdiRefusal;
+pub use edi::{EdiKeyFacts, EdiProfile, EdiState};
+use master::Master;
+pub use master::TokenRoot;
+pub use octets::KeyOctets;
 
 /// What a data key seals. Each class of each tenant has a key of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +45,28 @@ pub enum Class {
     Registry,
 }
 
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 4] = [Self::Number, Self::Text, Self::Alias, Self::Registry];
+
+    /// Its name, one lower-case word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Text => "text",
+            Self::Alias => "alias",
+            Self::Registry => "registry",
+        }
+    }
+
+    /// The class of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
 /// Why a key ring does not open or take a key. Ours to mend; a retry does not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -35,31 +76,55 @@ pub enum KeyError {
     /// The text was sealed under another master key.
     #[error("the key ring was sealed under another master key")]
     WrongMaster,
-    /// The master key fits, but the text is damaged or of another version.
+    /// The master key fits, but the text is damaged.
     #[error("the key ring is damaged")]
     Damaged,
+    /// The text is of a version that this program does not know.
+    #[error("the key ring is of another version")]
+    Version,
 }
 
-/// All data keys. Shared behind an `Arc`; every method takes `&self`.
+/// All keys. Shared behind an `Arc`; every method takes `&self`.
 pub struct KeyRing {
-    master: Master,
-    index: Secret,
-    subscriber: Secret,
-    number: Arc<Sealer>,
-    vault: Sealer,
-    sealing: RwLock<FxHashMap<SealingName, DataKey>>,
-    edi: RwLock<FxHashMap<Box<str>, EdiEntry>>,
+    fixed: Arc<Fixed>,
+    state: ArcSwap<State>,
+}
+
+/// A data key as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataKeyFacts {
+    /// What it seals.
+    pub class: Class,
+    /// Whose; `None` is the installation.
+    pub tenant: Option<EnterpriseId>,
+    /// Which of its versions, from 1.
+    pub version: u32,
+    /// Whether new data is sealed under it; the others only open.
+    pub seals: bool,
 }
 
 /// What an encrypted device ID's key id leads to.
 pub(crate) enum EdiLookup {
-    /// The key, and whether it may open legacy ciphertexts.
-    Active {
-        key: Arc<EdiKey>,
-        allow_legacy: bool,
-    },
-    Retired,
-    Unknown,
+    /// The key to open it with.
+    Open(Arc<EdiKey>),
+    /// It must not be opened. The decoy opens nothing: working with it takes the time of a true key.
+    Refused { decoy: Arc<EdiKey>, why: EdiRefusal },
+}
+
+/// The keys that hashes are made with. A hash cannot be re-keyed, so they live as long as the vault.
+struct Fixed {
+    index: Secret,
+    subscriber: Secret,
+    decoy: Arc<EdiKey>,
+}
+
+/// Everything that can change.
+#[derive(Clone)]
+struct State {
+    master: Arc<Master>,
+    sealing: FxHashMap<SealingName, Versions>,
+    vault: VaultKeys,
+    edi: FxHashMap<Box<str>, EdiEntry>,
 }
 
 /// What a data key is for.
@@ -69,6 +134,28 @@ struct SealingName {
     tenant: Option<EnterpriseId>,
 }
 
+impl SealingName {
+    /// The installation's number key, which every ring has.
+    const VAULT: Self = Self { class: Class::Number, tenant: None };
+}
+
+/// The versions of one data key: the newest seals, all open.
+#[derive(Clone)]
+struct Versions {
+    newest: Arc<DataKey>,
+    /// Oldest first.
+    older: Vec<Arc<DataKey>>,
+}
+
+/// What seals the vault's numbers: keys made from the versions of the installation's number key, so that the vault's
+/// nonces, which are hashes, and those of callers never meet.
+#[derive(Clone)]
+struct VaultKeys {
+    newest: Arc<Sealer>,
+    /// Newest first, the newest itself too.
+    all: Arc<[Arc<Sealer>]>,
+}
+
 /// A MAC key with the octets it came from, which are needed to wrap it.
 struct Secret {
     octets: Zeroizing<Vec<u8>>,
@@ -76,21 +163,8 @@ struct Secret {
 }
 
 struct DataKey {
-    octets: Zeroizing<[u8; 16]>,
+    octets: KeyOctets,
     sealer: Arc<Sealer>,
-}
-
-struct EdiEntry {
-    octets: Zeroizing<[u8; 16]>,
-    key: Arc<EdiKey>,
-    allow_legacy: bool,
-    retired: bool,
-}
-
-/// The two keys made from the master key; the master key itself is not kept.
-struct Master {
-    wrap: Sealer,
-    nonces: MacKey,
 }
 
 impl KeyRing {
@@ -99,41 +173,59 @@ impl KeyRing {
     /// # Errors
     /// [`KeyError::MasterLength`].
     pub fn generate(master: &[u8], entropy: &mut dyn FnMut(&mut [u8])) -> Result<Self, KeyError> {
-        let master = Master::new(master)?;
         let index = Secret::random(entropy);
         let subscriber = Secret::random(entropy);
-        let number = DataKey::random(entropy);
-        Ok(Self::assemble(master, index, subscriber, number))
+        let number = Versions::new(DataKey::random(1, entropy));
+        Ok(Self::assemble(index, subscriber, State::new(Master::new(master)?, number)))
     }
 
     /// The same ring with another device index key, for test vectors.
     #[must_use]
-    pub fn with_index_key(mut self, key: &[u8]) -> Self {
-        self.index = Secret::new(Zeroizing::new(key.to_vec()));
-        self
+    pub fn with_index_key(self, key: &[u8]) -> Self {
+        let index = Secret::new(Zeroizing::new(key.to_vec()));
+        let subscriber = Secret::new(self.fixed.subscriber.octets.clone());
+        Self::assemble(index, subscriber, State::clone(&self.state.load()))
     }
 
-    /// Adds or replaces the key that opens the device IDs naming `kid`; it is active from now on.
+    /// Adds or replaces the key that opens the device IDs naming `kid`, for any platform; it is active from now on.
+    /// The ring must be persisted before that is relied on; [`Draft::add_edi_key`] is for rings in use.
     pub fn import_edi_key(&self, kid: &KeyId, key: [u8; 16], allow_legacy: bool) {
-        let entry = EdiEntry::new(Zeroizing::new(key), allow_legacy, false);
-        self.edi.write().insert(kid.as_str().into(), entry);
+        let profile = EdiProfile { legacy: allow_legacy, ..EdiProfile::default() };
+        let key = KeyOctets::filled(|octets| *octets = key);
+        let mut draft = self.draft();
+        draft.put_edi(kid, EdiEntry::new(key, profile, EdiState::Active));
+        self.install(draft);
     }
 
-    /// From now on device IDs naming `kid` are answered `KEY_EXPIRED`. False if there is no such key.
-    pub fn retire_edi_key(&self, kid: &KeyId) -> bool {
-        self.edi.write().get_mut(kid.as_str()).map(|entry| entry.retired = true).is_some()
-    }
-
-    /// The sealer of a class and tenant, if its key was made already.
+    /// The sealer of a class and tenant, if its key was made already: that of the newest version.
     #[must_use]
     pub fn sealer(&self, class: Class, tenant: Option<&EnterpriseId>) -> Option<Arc<Sealer>> {
-        if class == Class::Number && tenant.is_none() {
-            return Some(Arc::clone(&self.number));
-        }
-        self.sealing
-            .read()
-            .get(&SealingName { class, tenant: tenant.cloned() })
-            .map(|key| Arc::clone(&key.sealer))
+        let name = SealingName { class, tenant: tenant.cloned() };
+        self.state.load().sealing.get(&name).map(|versions| Arc::clone(&versions.newest.sealer))
+    }
+
+    /// What opens data that a version of a class's and tenant's key sealed; `None` if that version was destroyed.
+    #[must_use]
+    pub fn opener(&self, class: Class, tenant: Option<&EnterpriseId>, version: u32) -> Option<Arc<Sealer>> {
+        let name = SealingName { class, tenant: tenant.cloned() };
+        self.state.load().sealing.get(&name)?.of(version).map(|key| Arc::clone(&key.sealer))
+    }
+
+    /// Opens what any version of a key sealed, for texts that do not tell theirs (numbers in CDRs); newest first.
+    ///
+    /// # Errors
+    /// [`SealError`] if none opens it.
+    pub fn open_any(
+        &self,
+        class: Class,
+        tenant: Option<&EnterpriseId>,
+        aad: &[u8],
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
+        let name = SealingName { class, tenant: tenant.cloned() };
+        let state = self.state.load();
+        let versions = state.sealing.get(&name).ok_or(SealError)?;
+        versions.newest_first().find_map(|key| key.sealer.open(aad, sealed).ok()).ok_or(SealError)
     }
 
     /// The sealer of a class and tenant, whose key is made on first use. True means that the ring has changed
@@ -147,68 +239,145 @@ impl KeyRing {
         if let Some(sealer) = self.sealer(class, tenant) {
             return (sealer, false);
         }
-        let mut changed = false;
-        let mut sealing = self.sealing.write();
-        let key = sealing.entry(SealingName { class, tenant: tenant.cloned() }).or_insert_with(|| {
-            changed = true;
-            DataKey::random(entropy)
-        });
-        (Arc::clone(&key.sealer), changed)
+        let mut draft = self.draft();
+        let sealer = draft.ensure(class, tenant, entropy);
+        self.install(draft);
+        (sealer, true)
     }
 
-    /// Forgets every key of a tenant, which destroys what they sealed once the ring is persisted again.
-    /// False if there was none.
-    pub fn drop_tenant(&self, tenant: &EnterpriseId) -> bool {
-        let mut sealing = self.sealing.write();
-        let before = sealing.len();
-        sealing.retain(|name, _| name.tenant.as_ref() != Some(tenant));
-        sealing.len() != before
+    /// A copy to change. Two drafts at a time lose the changes of one: the caller makes them one after the other.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        Draft { fixed: Arc::clone(&self.fixed), state: State::clone(&self.state.load()) }
+    }
+
+    /// Puts a draft in force, which is to be on disk by now.
+    pub fn install(&self, draft: Draft) {
+        self.state.store(Arc::new(draft.state));
+    }
+
+    /// Every key of encrypted device IDs, by name.
+    #[must_use]
+    pub fn edi_keys(&self) -> Vec<EdiKeyFacts> {
+        let state = self.state.load();
+        let mut keys: Vec<_> = state.edi.iter().filter_map(|(kid, entry)| entry.facts(kid)).collect();
+        keys.sort_by(|one, other| one.kid.as_str().cmp(other.kid.as_str()));
+        keys
+    }
+
+    /// Every version of every data key, by class, tenant and version.
+    #[must_use]
+    pub fn data_keys(&self) -> Vec<DataKeyFacts> {
+        let state = self.state.load();
+        let mut names: Vec<_> = state.sealing.iter().collect();
+        names.sort_by_key(|(name, _)| *name);
+        let mut facts = Vec::with_capacity(names.len());
+        for (SealingName { class, tenant }, versions) in names {
+            facts.extend(versions.oldest_first().map(|key| DataKeyFacts {
+                class: *class,
+                tenant: tenant.clone(),
+                version: key.version(),
+                seals: key.version() == versions.newest.version(),
+            }));
+        }
+        facts
+    }
+
+    /// Whether a tenant has any data key.
+    #[must_use]
+    pub fn knows_tenant(&self, tenant: &EnterpriseId) -> bool {
+        self.state.load().sealing.keys().any(|name| name.tenant.as_ref() == Some(tenant))
+    }
+
+    /// What the ring's root is wrapped by, if the master key is in a token.
+    #[must_use]
+    pub fn token(&self) -> Option<TokenRoot> {
+        self.state.load().master.token().cloned()
     }
 
     pub(crate) fn index_key(&self) -> &MacKey {
-        &self.index.mac
+        &self.fixed.index.mac
     }
 
     pub(crate) fn subscriber_key(&self) -> &MacKey {
-        &self.subscriber.mac
+        &self.fixed.subscriber.mac
     }
 
-    /// What seals the vault's numbers: a key made from the number key, so that the vault's nonces, which are hashes, and
-    /// those of callers never meet.
-    pub(crate) fn vault_sealer(&self) -> &Sealer {
-        &self.vault
+    /// What seals the vault's numbers from now on.
+    pub(crate) fn vault_sealer(&self) -> Arc<Sealer> {
+        Arc::clone(&self.state.load().vault.newest)
     }
 
-    pub(crate) fn edi_key(&self, kid: &str) -> EdiLookup {
-        match self.edi.read().get(kid) {
-            None => EdiLookup::Unknown,
-            Some(entry) if entry.retired => EdiLookup::Retired,
-            Some(entry) => {
-                EdiLookup::Active { key: Arc::clone(&entry.key), allow_legacy: entry.allow_legacy }
-            }
+    /// Every sealer that may have sealed a number of the vault, newest first.
+    pub(crate) fn vault_openers(&self) -> Arc<[Arc<Sealer>]> {
+        Arc::clone(&self.state.load().vault.all)
+    }
+
+    /// The key for a device ID that a platform gave (`None`: whoever), or a decoy and the reason. A key that is
+    /// unknown, retired, of another owner or not meant for this version looks the same outside.
+    pub(crate) fn edi_key(&self, edi: &EncryptedDeviceId, platform: Option<&PlatformId>) -> EdiLookup {
+        let refused = |why| EdiLookup::Refused { decoy: Arc::clone(&self.fixed.decoy), why };
+        let state = self.state.load();
+        let Some(entry) = state.edi.get(edi.kid()) else { return refused(EdiRefusal::Unknown) };
+        match entry.opener(edi.version() == EdiVersion::Legacy, platform) {
+            Ok(key) => EdiLookup::Open(key),
+            Err(why) => refused(why),
         }
     }
 
-    fn assemble(master: Master, index: Secret, subscriber: Secret, number: DataKey) -> Self {
-        let sealer = Arc::clone(&number.sealer);
-        let vault = Zeroizing::new(MacKey::new(number.octets.as_slice()).short(&[b"veilgate vault"]));
-        let mut sealing = FxHashMap::default();
-        sealing.insert(SealingName { class: Class::Number, tenant: None }, number);
-        Self {
-            master,
-            index,
-            subscriber,
-            number: sealer,
-            vault: Sealer::new(&vault),
-            sealing: RwLock::new(sealing),
-            edi: RwLock::default(),
-        }
+    fn assemble(index: Secret, subscriber: Secret, state: State) -> Self {
+        let decoy = Zeroizing::new(subscriber.mac.short(&[b"veilgate decoy"]));
+        let decoy = Arc::new(EdiKey::new(&decoy));
+        Self { fixed: Arc::new(Fixed { index, subscriber, decoy }), state: ArcSwap::from_pointee(state) }
     }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyRing(***)")
+    }
+}
+
+impl State {
+    fn new(master: Master, number: Versions) -> Self {
+        let vault = VaultKeys::of(&number);
+        let sealing = FxHashMap::from_iter([(SealingName::VAULT, number)]);
+        Self { master: Arc::new(master), sealing, vault, edi: FxHashMap::default() }
+    }
+}
+
+impl Versions {
+    fn new(first: DataKey) -> Self {
+        Self { newest: Arc::new(first), older: Vec::new() }
+    }
+
+    /// From now on another version seals.
+    fn push(&mut self, next: DataKey) {
+        self.older.push(std::mem::replace(&mut self.newest, Arc::new(next)));
+    }
+
+    fn of(&self, version: u32) -> Option<&DataKey> {
+        self.newest_first().find(|key| key.version() == version)
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &DataKey> {
+        std::iter::once(&self.newest).chain(self.older.iter().rev()).map(|key| &**key)
+    }
+
+    fn oldest_first(&self) -> impl Iterator<Item = &DataKey> {
+        self.older.iter().chain([&self.newest]).map(|key| &**key)
+    }
+}
+
+impl VaultKeys {
+    fn of(number: &Versions) -> Self {
+        let sealer = |key: &DataKey| {
+            let vault = Zeroizing::new(MacKey::new(key.octets.bare()).short(&[b"veilgate vault"]));
+            Arc::new(Sealer::of_version(&vault, key.version()))
+        };
+        let all: Arc<[_]> = number.newest_first().map(sealer).collect();
+        let newest = all.first().map_or_else(|| sealer(&number.newest), Arc::clone);
+        Self { newest, all }
     }
 }
 
@@ -226,48 +395,17 @@ impl Secret {
 }
 
 impl DataKey {
-    fn new(octets: Zeroizing<[u8; 16]>) -> Self {
-        let sealer = Arc::new(Sealer::new(&octets));
+    fn new(octets: KeyOctets, version: u32) -> Self {
+        let sealer = Arc::new(Sealer::of_version(octets.bare(), version));
         Self { octets, sealer }
     }
 
-    fn random(entropy: &mut dyn FnMut(&mut [u8])) -> Self {
-        let mut octets = Zeroizing::new([0; 16]);
-        entropy(octets.as_mut_slice());
-        Self::new(octets)
-    }
-}
-
-impl EdiEntry {
-    fn new(octets: Zeroizing<[u8; 16]>, allow_legacy: bool, retired: bool) -> Self {
-        let key = Arc::new(EdiKey::new(&octets));
-        Self { octets, key, allow_legacy, retired }
-    }
-}
-
-impl Master {
-    fn new(master: &[u8]) -> Result<Self, KeyError> {
-        if !matches!(master.len(), 16 | 32) {
-            return Err(KeyError::MasterLength);
-        }
-        let kdf = MacKey::new(master);
-        let wrap = Zeroizing::new(kdf.short(&[b"veilgate wrap"]));
-        let nonces = Zeroizing::new(kdf.full(&[b"veilgate wrap nonce"]));
-        Ok(Self { wrap: Sealer::new(&wrap), nonces: MacKey::new(nonces.as_slice()) })
+    fn random(version: u32, entropy: &mut dyn FnMut(&mut [u8])) -> Self {
+        Self::new(KeyOctets::filled(|octets| entropy(octets)), version)
     }
 
-    /// Wraps a key under its name. The nonce is a MAC of both, so the same key wraps to the same octets and no
-    /// nonce serves two keys.
-    fn wrap(&self, name: &str, key: &[u8]) -> Vec<u8> {
-        let mac = self.nonces.full(&[name.as_bytes(), &[0], key]);
-        let nonce = mac.first_chunk::<NONCE>().copied().unwrap_or_default();
-        let mut out = Vec::with_capacity(key.len() + 28);
-        self.wrap.seal(nonce, name.as_bytes(), key, &mut out);
-        out
-    }
-
-    fn unwrap(&self, name: &str, wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.wrap.open(name.as_bytes(), wrapped).ok().map(Zeroizing::new)
+    fn version(&self) -> u32 {
+        self.sealer.version()
     }
 }
 

@@ -54,7 +54,10 @@ pub use cipher::{SealError, Sealer};
 pub use egress::AddressForm;
 pub use import::{FeedFile, ImportError, ImportProblem, apply_changes, import};
 pub use ingress::Known;
-pub use keys::{Class, KeyError, KeyRing};
+pub use keys::{
+    Class, DataKeyFacts, Draft, EdiKeyFacts, EdiProfile, EdiState, KeyChangeError, KeyError, KeyOctets,
+    KeyRing, TokenRoot,
+};
 pub use mask::Torn;
 pub use pins::{PinError, PinRecord, Pins};
 pub use resolve::explain::{Explanation, Fact, Opening, Today};

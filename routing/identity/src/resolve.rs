@@ -8,9 +8,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use veilgate_names::{AsOf, EdiVersion, EncryptedDeviceId, Reason, SubscriberKey, Timestamp};
+use veilgate_names::{AsOf, EdiVersion, EncryptedDeviceId, PlatformId, Reason, SubscriberKey, Timestamp};
 
-use crate::cipher::EdiKey;
 use crate::device::{DeviceId, DeviceIndex};
 use crate::keys::{EdiLookup, KeyRing};
 use crate::pins::{Pin, PinKey, PinRecord, Pins};
@@ -41,8 +40,6 @@ impl Default for Config {
 /// The boundary: keys, the vault in force, and the look-ups in both directions.
 pub struct Identity {
     keys: Arc<KeyRing>,
-    /// Stands in for keys that are not there.
-    decoy: Arc<EdiKey>,
     vault: ArcSwap<Vault>,
     pins: Pins,
     config: Config,
@@ -52,9 +49,8 @@ impl Identity {
     /// Serves `vault` under `keys`, which must be the ring it was made with.
     #[must_use]
     pub fn new(keys: Arc<KeyRing>, vault: Vault, config: Config) -> Self {
-        let decoy = Arc::new(EdiKey::new(&[0; 16]));
         let (vault, pins) = (ArcSwap::from_pointee(vault), Pins::new(config.max_pins));
-        Self { keys, decoy, vault, pins, config }
+        Self { keys, vault, pins, config }
     }
 
     /// Puts another vault in force; look-ups under way end on the old one. It is freed here, where nobody waits, and
@@ -102,33 +98,42 @@ impl Identity {
         as_of: AsOf,
         now: Timestamp,
     ) -> Result<Contact, Reason> {
-        self.answer(&self.vault.load(), edis, as_of, now).map(|(contact, _)| contact)
+        self.answer(&self.vault.load(), None, edis, as_of, now).map(|(contact, _)| contact)
     }
 
     /// The same, for an agreement that holds until `until`: whoever is found stays found when the carrier's history
-    /// no longer reaches the date. The record, if there is one, is to be stored with what is decided now, and
+    /// no longer reaches the date. Keys of other platforms than the one that gave the device IDs (`None`: whoever) open
+    /// none of them. The record, if there is one, is to be stored with what is decided now, and
     /// [`Pins::written`] told.
     ///
     /// # Errors
     /// As [`Self::resolve`].
     pub fn resolve_pinning(
         &self,
+        platform: Option<&PlatformId>,
         edis: &[EncryptedDeviceId],
         as_of: AsOf,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(Contact, Option<PinRecord>), Reason> {
-        let (contact, pin) = self.answer(&self.vault.load(), edis, as_of, now)?;
+        let (contact, pin) = self.answer(&self.vault.load(), platform, edis, as_of, now)?;
         Ok((contact, pin.and_then(|(key, pin)| self.pins.keep(key, pin, until))))
     }
 
-    fn lookup<'a>(&'a self, vault: &'a Vault, as_of: AsOf, now: Timestamp) -> Lookup<'a> {
-        Lookup { vault, keys: &self.keys, decoy: &self.decoy, window: Window::from(as_of), now }
+    fn lookup<'a>(
+        &'a self,
+        vault: &'a Vault,
+        platform: Option<&'a PlatformId>,
+        as_of: AsOf,
+        now: Timestamp,
+    ) -> Lookup<'a> {
+        Lookup { vault, keys: &self.keys, platform, window: Window::from(as_of), now }
     }
 
     fn answer(
         &self,
         vault: &Vault,
+        platform: Option<&PlatformId>,
         edis: &[EncryptedDeviceId],
         as_of: AsOf,
         now: Timestamp,
@@ -136,7 +141,7 @@ impl Identity {
         if as_of.start() > now {
             return Err(Reason::BadAsofFuture);
         }
-        let lookup = self.lookup(vault, as_of, now);
+        let lookup = self.lookup(vault, platform, as_of, now);
         let Some(floor) = self.config.history_floor else {
             return Ok((lookup.agreed(edis)?.contact(&self.keys)?, None));
         };
@@ -161,7 +166,8 @@ impl std::fmt::Debug for Identity {
 struct Lookup<'a> {
     vault: &'a Vault,
     keys: &'a KeyRing,
-    decoy: &'a Arc<EdiKey>,
+    /// Whose device IDs they are.
+    platform: Option<&'a PlatformId>,
     window: Window,
     now: Timestamp,
 }
@@ -229,13 +235,9 @@ impl<'a> Lookup<'a> {
     /// Opens a device ID. One whose key is unknown, retired or not allowed is decrypted all the same, with a key that
     /// opens nothing, so that the reason cannot be timed.
     fn device(&self, edi: &EncryptedDeviceId) -> Result<DeviceId, Reason> {
-        let (key, refusal) = match self.keys.edi_key(edi.kid()) {
-            EdiLookup::Active { key, allow_legacy } => {
-                let refused = edi.version() == EdiVersion::Legacy && !allow_legacy;
-                (key, refused.then_some(Reason::DecryptFail))
-            }
-            EdiLookup::Retired => (Arc::clone(self.decoy), Some(Reason::KeyExpired)),
-            EdiLookup::Unknown => (Arc::clone(self.decoy), Some(Reason::DecryptFail)),
+        let (key, refusal) = match self.keys.edi_key(edi, self.platform) {
+            EdiLookup::Open(key) => (key, None),
+            EdiLookup::Refused { decoy, why } => (decoy, Some(why.reason())),
         };
         let device = key.open(edi).and_then(|plain| DeviceId::parse(plain.as_bytes()));
         refusal.map_or_else(|| device.ok_or(Reason::DecryptFail), Err)

@@ -5,7 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use crate::cipher::{MacKey, NONCE, TAG};
+use crate::cipher::{MacKey, NONCE, Sealer, TAG};
 use crate::device::DeviceIndex;
 use crate::keys::KeyRing;
 use crate::subscriber::Msisdn;
@@ -231,9 +231,12 @@ impl NumberRow {
     /// The number, opened.
     pub(crate) fn open(&self, keys: &KeyRing) -> Option<Msisdn> {
         let (body, tag) = self.sealed.split_first_chunk::<8>()?;
-        let (mut packed, tag) = (*body, tag.first_chunk::<TAG>()?);
+        let tag = tag.first_chunk::<TAG>()?;
         let nonce = *self.hash.0.first_chunk::<NONCE>()?;
-        keys.vault_sealer().open_detached(nonce, &self.hash.0, &mut packed, tag).ok()?;
+        let mut packed = *body;
+        // A wrong key's tag does not fit, and leaves the octets as they are.
+        let mut opens = |sealer: &Sealer| sealer.open_detached(nonce, &self.hash.0, &mut packed, tag).is_ok();
+        keys.vault_openers().iter().find(|sealer| opens(sealer))?;
         let number = Msisdn::from_packed(u64::from_be_bytes(packed));
         packed.zeroize();
         number

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use veilgate_identity::{
-    AddressForm, Class, Config, Contact, Identity, KeyRing, SlotMatch, Slots, Vault, import,
+    AddressForm, Class, Config, Contact, Identity, KeyRing, SlotMatch, Slots, Vault, apply_changes, import,
 };
 use veilgate_names::{AsOf, AuthorizationId, KeyId, Reason, ServiceNumber, Timestamp};
 use veilgate_smpp::codec::{Address, CString, EsmClass, OctetString, RegisteredDelivery, Time};
@@ -121,4 +121,34 @@ fn a_restart_knows_the_same_people() {
         assert!(!holds(folder, b"1990000000") && !holds(folder, &feed::imsi(1).into_bytes()));
     }
     assert_eq!(contact(&after, &format!("imsi:{}", feed::imsi(10))).err(), Some(Reason::NotFoundAsof));
+}
+
+#[test]
+fn numbers_sealed_before_a_rotation_stay_readable() {
+    let identity = identity(3);
+    let vault_text = |identity: &Identity| {
+        let mut octets = Vec::new();
+        identity.vault().write_to(&mut octets, identity.keys()).unwrap();
+        octets
+    };
+    let subscriber =
+        |identity: &Identity, n| contact(identity, &format!("oaid:{}", feed::oaid(n))).unwrap().subscriber();
+    let before = (subscriber(&identity, 1), vault_text(&identity));
+    let mut draft = identity.keys().draft();
+    assert_eq!(draft.rotate(Class::Number, None, &mut feed::entropy()), Ok(2));
+    identity.keys().install(draft);
+    assert_eq!(subscriber(&identity, 1), before.0);
+    // A change seals new rows under the new version, and the old rows stay as they are.
+    let changes = "op,msisdn,holder,from,to,network,status\nput,+8619900009999,h9,2020-01-01,,own,active\n";
+    let changed = apply_changes(&identity.vault(), changes.as_bytes(), identity.keys()).unwrap();
+    identity.replace(changed);
+    assert_eq!(subscriber(&identity, 1), before.0);
+    // So does a restart, on the old file and on the new.
+    let ring = identity.keys().to_sealed_text().unwrap();
+    let keys = Arc::new(KeyRing::from_sealed_text(&[1; 32], &ring).unwrap());
+    for file in [before.1, vault_text(&identity)] {
+        let after =
+            Identity::new(Arc::clone(&keys), Vault::read_from(&file[..], &keys).unwrap(), Config::default());
+        assert_eq!(subscriber(&after, 1), before.0);
+    }
 }

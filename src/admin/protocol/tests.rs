@@ -4,6 +4,8 @@ use veilgate_names::{AuthorizationId, ChannelId};
 
 use veilgate_ledger::ActorName;
 
+use crate::keys::KeyCommand;
+
 use super::{Call, ChannelStatus, MAX_REQUEST, MAX_RESPONSE, Refusal, Request, Response, Status};
 
 fn every_request() -> Vec<(Request, &'static str)> {
@@ -36,6 +38,14 @@ fn every_request() -> Vec<(Request, &'static str)> {
             r#"{"channel":"smsc-1","command":"channel-enable"}"#,
         ),
         (Request::ChannelDisable { channel }, r#"{"channel":"smsc-1","command":"channel-disable"}"#),
+        (
+            Request::Keys { keys: KeyCommand::Retire { kid: "k1".parse().unwrap() } },
+            r#"{"command":"keys","keys":{"action":"retire","kid":"k1"}}"#,
+        ),
+        (
+            Request::Keys { keys: KeyCommand::RotateData { class: "text".parse().unwrap(), tenant: None } },
+            r#"{"command":"keys","keys":{"action":"rotate-data","class":"text"}}"#,
+        ),
     ]
 }
 

@@ -1,11 +1,11 @@
 //! Why device IDs mean somebody or nobody, for the carrier's staff. Facts are counted and dated, never named: no
 //! number, no device ID, no holder, no key of a subscriber. Numbers are told apart by their place only.
 
-use veilgate_names::{AsOf, EdiVersion, EncryptedDeviceId, Reason, Timestamp};
+use veilgate_names::{AsOf, EdiVersion, EncryptedDeviceId, PlatformId, Reason, Timestamp};
 
 use super::tenure::{Tenure, Window, tenures};
 use super::{Identity, Lookup};
-use crate::keys::EdiLookup;
+use crate::keys::{EdiLookup, EdiRefusal};
 use crate::pins::{Pin, PinKey};
 use crate::vault::{Binding, Interval, NumberRef};
 
@@ -110,6 +110,8 @@ pub enum Opening {
     RetiredKey,
     /// It is of a form that its key's profile does not allow.
     FormNotAllowed,
+    /// It names a key of another platform.
+    OtherOwner,
     /// Its key does not open it, or what comes out is not a device ID.
     Fails,
 }
@@ -132,11 +134,17 @@ pub enum Today {
 }
 
 impl Identity {
-    /// Tells why [`Self::resolve`] answers as it does. Costs more than a look-up; nothing is pinned.
+    /// Tells why [`Self::resolve`] answers as it does for a platform (`None`: whichever). Costs more than a look-up; nothing is pinned.
     #[must_use]
-    pub fn explain(&self, edis: &[EncryptedDeviceId], as_of: AsOf, now: Timestamp) -> Explanation {
+    pub fn explain(
+        &self,
+        platform: Option<&PlatformId>,
+        edis: &[EncryptedDeviceId],
+        as_of: AsOf,
+        now: Timestamp,
+    ) -> Explanation {
         let vault = self.vault.load();
-        let lookup = self.lookup(&vault, as_of, now);
+        let lookup = self.lookup(&vault, platform, as_of, now);
         let mut facts = vec![Fact::Asked { as_of, now }];
         let beyond = self.config.history_floor.filter(|floor| as_of.start() < *floor);
         if let Some(floor) = beyond {
@@ -153,23 +161,22 @@ impl Identity {
                 facts.push(Fact::DeviceOutcome(lookup.edi(edi).map(drop)));
             }
         }
-        let outcome = self.answer(&vault, edis, as_of, now).map(drop);
+        let outcome = self.answer(&vault, platform, edis, as_of, now).map(drop);
         Explanation { facts, outcome }
     }
 }
 
 impl Lookup<'_> {
     fn opening(&self, edi: &EncryptedDeviceId, place: usize, of: usize) -> Fact {
-        let opening = match (self.device(edi), self.keys.edi_key(edi.kid())) {
+        let opening = match (self.device(edi), self.keys.edi_key(edi, self.platform)) {
             (Ok(device), _) => Opening::Opens(device.kind().name()),
-            (Err(_), EdiLookup::Unknown) => Opening::UnknownKey,
-            (Err(_), EdiLookup::Retired) => Opening::RetiredKey,
-            (Err(_), EdiLookup::Active { allow_legacy: false, .. })
-                if edi.version() == EdiVersion::Legacy =>
-            {
-                Opening::FormNotAllowed
-            }
-            (Err(_), EdiLookup::Active { .. }) => Opening::Fails,
+            (Err(_), EdiLookup::Open(_)) => Opening::Fails,
+            (Err(_), EdiLookup::Refused { why, .. }) => match why {
+                EdiRefusal::Unknown => Opening::UnknownKey,
+                EdiRefusal::Retired => Opening::RetiredKey,
+                EdiRefusal::Form => Opening::FormNotAllowed,
+                EdiRefusal::Owner => Opening::OtherOwner,
+            },
         };
         Fact::Device { place, of, version: edi.version(), kid: edi.kid().to_owned(), opening }
     }

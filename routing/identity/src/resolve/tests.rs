@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::carrier::*;
+use crate::cipher::EdiKey;
 
 mod intervals;
 mod kinds;
@@ -132,7 +133,9 @@ fn what_does_not_decrypt_is_one_reason() {
     for bad in [other_kid, wrong_kid, short, flipped].into_iter().chain(not_devices) {
         assert_eq!(ask(&identity, &[bad]), Err(Reason::DecryptFail));
     }
-    assert!(identity.keys().retire_edi_key(&veilgate_names::KeyId::parse("k1").unwrap()));
+    let mut draft = identity.keys().draft();
+    assert_eq!(draft.retire_edi_key(&veilgate_names::KeyId::parse("k1").unwrap()), Ok(true));
+    identity.keys().install(draft);
     assert_eq!(ask(&identity, &[good]), Err(Reason::KeyExpired));
 }
 

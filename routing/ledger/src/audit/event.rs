@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, PlatformId, Reason};
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, PlatformId, Reason};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +103,34 @@ pub enum AuditEvent {
     ChannelUp { channel: ChannelId },
     /// The last link of a south channel is gone.
     ChannelDown { channel: ChannelId },
+    /// A key ring was made.
+    KeyRingMade,
+    /// First data keys were made, for so many classes of enterprises.
+    DataKeysMade { count: u64 },
+    /// A key of encrypted device IDs was made, and its export file.
+    EdiKeyGenerated { kid: KeyId },
+    /// A key of encrypted device IDs was taken over from a file.
+    EdiKeyImported { kid: KeyId },
+    /// The configuration gave a key of encrypted device IDs another profile.
+    EdiKeyProfiled { kid: KeyId },
+    /// A key of encrypted device IDs got a successor.
+    EdiKeyRotated { kid: KeyId, by: KeyId },
+    /// A key of encrypted device IDs opens nothing any more.
+    EdiKeyRetired { kid: KeyId },
+    /// A key of encrypted device IDs was forgotten.
+    EdiKeyDestroyed { kid: KeyId },
+    /// A data key got a new version, which seals.
+    DataKeyRotated { class: &'static str, tenant: Option<EnterpriseId>, version: u32 },
+    /// An old version of a data key was forgotten.
+    DataKeyDestroyed { class: &'static str, tenant: Option<EnterpriseId>, version: u32 },
+    /// The key ring is under another master key.
+    MasterKeyRotated { source: &'static str },
+    /// A change of keys was refused.
+    KeyChangeRefused { action: &'static str },
+    /// Everything of an enterprise was ended, and its data keys forgotten.
+    TenantOffboarded { tenant: EnterpriseId, keys: u64, messages: u64, records: u64 },
+    /// An enterprise was not off-boarded.
+    TenantOffboardRefused { tenant: EnterpriseId },
 }
 
 /// How a peer bound.
@@ -147,7 +175,7 @@ impl AuditEvent {
     pub(crate) const CHECKPOINT: &'static str = "checkpoint";
 
     /// Every type that can stand in the file (B-4.1.6c).
-    pub const TYPES: [&'static str; 24] = [
+    pub const TYPES: [&'static str; 38] = [
         "started",
         "draining",
         "stopped",
@@ -171,6 +199,20 @@ impl AuditEvent {
         "drain_requested",
         "channel_up",
         "channel_down",
+        "key_ring_made",
+        "data_keys_made",
+        "edi_key_generated",
+        "edi_key_imported",
+        "edi_key_profiled",
+        "edi_key_rotated",
+        "edi_key_retired",
+        "edi_key_destroyed",
+        "data_key_rotated",
+        "data_key_destroyed",
+        "master_key_rotated",
+        "key_change_refused",
+        "tenant_offboarded",
+        "tenant_offboard_refused",
         Self::CHECKPOINT,
     ];
 
@@ -202,6 +244,20 @@ impl AuditEvent {
             Self::DrainRequested => "drain_requested",
             Self::ChannelUp { .. } => "channel_up",
             Self::ChannelDown { .. } => "channel_down",
+            Self::KeyRingMade => "key_ring_made",
+            Self::DataKeysMade { .. } => "data_keys_made",
+            Self::EdiKeyGenerated { .. } => "edi_key_generated",
+            Self::EdiKeyImported { .. } => "edi_key_imported",
+            Self::EdiKeyProfiled { .. } => "edi_key_profiled",
+            Self::EdiKeyRotated { .. } => "edi_key_rotated",
+            Self::EdiKeyRetired { .. } => "edi_key_retired",
+            Self::EdiKeyDestroyed { .. } => "edi_key_destroyed",
+            Self::DataKeyRotated { .. } => "data_key_rotated",
+            Self::DataKeyDestroyed { .. } => "data_key_destroyed",
+            Self::MasterKeyRotated { .. } => "master_key_rotated",
+            Self::KeyChangeRefused { .. } => "key_change_refused",
+            Self::TenantOffboarded { .. } => "tenant_offboarded",
+            Self::TenantOffboardRefused { .. } => "tenant_offboard_refused",
         }
     }
 
@@ -220,12 +276,28 @@ impl AuditEvent {
                 | Self::ReloadRefused { .. }
                 | Self::FeedRefused
                 | Self::ChannelDown { .. }
+                | Self::KeyChangeRefused { .. }
+                | Self::TenantOffboardRefused { .. }
         )
     }
 
     pub(super) fn write_fields(&self, line: &mut JsonLine<'_>) {
         match self {
             Self::Started | Self::Draining | Self::Stopped | Self::FeedRefused | Self::DrainRequested => {}
+            Self::KeyRingMade
+            | Self::DataKeysMade { .. }
+            | Self::EdiKeyGenerated { .. }
+            | Self::EdiKeyImported { .. }
+            | Self::EdiKeyProfiled { .. }
+            | Self::EdiKeyRotated { .. }
+            | Self::EdiKeyRetired { .. }
+            | Self::EdiKeyDestroyed { .. }
+            | Self::DataKeyRotated { .. }
+            | Self::DataKeyDestroyed { .. }
+            | Self::MasterKeyRotated { .. }
+            | Self::KeyChangeRefused { .. }
+            | Self::TenantOffboarded { .. }
+            | Self::TenantOffboardRefused { .. } => self.write_key_fields(line),
             Self::TailCut { octets } => line.number("octets", *octets),
             Self::TailMissing { records } => line.number("records", *records),
             Self::RecordsOmitted { refused_binds, others } => {
@@ -272,6 +344,40 @@ impl AuditEvent {
             | Self::ChannelDown { channel }
             | Self::ChannelEnabled { channel }
             | Self::ChannelDisabled { channel } => line.text("channel", channel.as_str()),
+        }
+    }
+
+    /// Those of events about keys.
+    fn write_key_fields(&self, line: &mut JsonLine<'_>) {
+        match self {
+            Self::DataKeysMade { count } => line.number("count", *count),
+            Self::EdiKeyGenerated { kid }
+            | Self::EdiKeyImported { kid }
+            | Self::EdiKeyProfiled { kid }
+            | Self::EdiKeyRetired { kid }
+            | Self::EdiKeyDestroyed { kid } => line.text("kid", kid.as_str()),
+            Self::EdiKeyRotated { kid, by } => {
+                line.text("kid", kid.as_str());
+                line.text("by", by.as_str());
+            }
+            Self::DataKeyRotated { class, tenant, version }
+            | Self::DataKeyDestroyed { class, tenant, version } => {
+                line.text("class", class);
+                if let Some(tenant) = tenant {
+                    line.text("tenant", tenant.as_str());
+                }
+                line.number("version", u64::from(*version));
+            }
+            Self::MasterKeyRotated { source } => line.text("source", source),
+            Self::KeyChangeRefused { action } => line.text("action", action),
+            Self::TenantOffboarded { tenant, keys, messages, records } => {
+                line.text("tenant", tenant.as_str());
+                line.number("keys", *keys);
+                line.number("messages", *messages);
+                line.number("records", *records);
+            }
+            Self::TenantOffboardRefused { tenant } => line.text("tenant", tenant.as_str()),
+            _ => {}
         }
     }
 }

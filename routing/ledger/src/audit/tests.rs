@@ -1,5 +1,7 @@
 use proptest::prelude::*;
-use veilgate_names::{AccountId, AuthorizationId, ChannelId, PlatformId, Reason, Timestamp};
+use veilgate_names::{
+    AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, PlatformId, Reason, Timestamp,
+};
 use veilgate_notary::{PublicKey, SecretKey};
 
 use super::anchor::{Anchor, Position};
@@ -23,6 +25,8 @@ fn events() -> Vec<AuditEvent> {
     let source = "192.0.2.1".parse().unwrap();
     let authorization = AuthorizationId::parse("au-\"1\"\\").unwrap();
     let channel = ChannelId::parse("smsc-1").unwrap();
+    let (kid, by) = (KeyId::parse("k1").unwrap(), KeyId::parse("k2").unwrap());
+    let (class, tenant) = ("text", EnterpriseId::parse("ent-1").unwrap());
     vec![
         AuditEvent::Started,
         AuditEvent::Draining,
@@ -47,6 +51,20 @@ fn events() -> Vec<AuditEvent> {
         AuditEvent::DrainRequested,
         AuditEvent::ChannelUp { channel: channel.clone() },
         AuditEvent::ChannelDown { channel },
+        AuditEvent::KeyRingMade,
+        AuditEvent::DataKeysMade { count: 9 },
+        AuditEvent::EdiKeyGenerated { kid: kid.clone() },
+        AuditEvent::EdiKeyImported { kid: kid.clone() },
+        AuditEvent::EdiKeyProfiled { kid: kid.clone() },
+        AuditEvent::EdiKeyRotated { kid: kid.clone(), by },
+        AuditEvent::EdiKeyRetired { kid: kid.clone() },
+        AuditEvent::EdiKeyDestroyed { kid },
+        AuditEvent::DataKeyRotated { class, tenant: None, version: 2 },
+        AuditEvent::DataKeyDestroyed { class, tenant: Some(tenant.clone()), version: 1 },
+        AuditEvent::MasterKeyRotated { source: "file" },
+        AuditEvent::KeyChangeRefused { action: "retire" },
+        AuditEvent::TenantOffboarded { tenant: tenant.clone(), keys: 4, messages: 1, records: 12 },
+        AuditEvent::TenantOffboardRefused { tenant },
     ]
 }
 

@@ -23,7 +23,7 @@ fn people() -> Identity {
 }
 
 fn text(identity: &Identity, edis: &[EncryptedDeviceId]) -> String {
-    identity.explain(edis, as_of("2025-05-01"), at(NOW)).to_string()
+    identity.explain(None, edis, as_of("2025-05-01"), at(NOW)).to_string()
 }
 
 #[test]
@@ -98,8 +98,11 @@ fn a_pin_is_told() {
     };
     let before = with("19900000001,h1,2023-01-01,,own,active", "2025-01-01");
     let asked = [edi("cuid:a")];
-    let record =
-        before.resolve_pinning(&asked, as_of("2025-05-01"), at("2026-01-01"), at(NOW)).unwrap().1.unwrap();
+    let record = before
+        .resolve_pinning(None, &asked, as_of("2025-05-01"), at("2026-01-01"), at(NOW))
+        .unwrap()
+        .1
+        .unwrap();
     for (rows, told, outcome) in [
         ("19900000001,h1,2023-01-01,,own,active", "today: the same tenure", "may be contacted"),
         ("19900000001,h2,2023-01-01,,own,active", "today: somebody else", "NUMBER_REASSIGNED"),

@@ -71,6 +71,7 @@ impl fmt::Display for Opening {
             Self::UnknownKey => f.write_str("there is no such key"),
             Self::RetiredKey => f.write_str("the key is retired"),
             Self::FormNotAllowed => f.write_str("the key's profile does not allow this form"),
+            Self::OtherOwner => f.write_str("the key belongs to another platform"),
             Self::Fails => f.write_str("does not open, or holds no device ID"),
         }
     }

@@ -299,7 +299,7 @@ fn ask_all(seed: u64, keys: &Arc<KeyRing>, seen: &mut BTreeMap<&'static str, u32
             let expected = expected.map(|number| format!("86{}", history.number(number)).into_bytes());
             assert_eq!(answer, expected, "seed {seed}: {question:?} of {history:#?}");
             if dice.one_in(20) {
-                let told = identity.explain(&asked, question.as_of(), Timestamp(question.now));
+                let told = identity.explain(None, &asked, question.as_of(), Timestamp(question.now));
                 assert_eq!(told.outcome.err(), answer.err(), "what is told is what is done");
                 let text = told.to_string();
                 assert!(!text.contains("1990") && !text.contains(&format!("h{}_", history.name)), "{text}");

@@ -1,0 +1,3 @@
+//! Commands of the binary that have options of their own.
+
+pub(crate) mod keys;
