@@ -1,12 +1,9 @@
 //! The vault's rows in LMDB (heed), sealed as ours are: loaded in order, then read as one look-up reads them.
 
-use std::time::{Duration, Instant};
-
 use heed::types::Bytes;
 use heed::{Database, EnvFlags, EnvOpenOptions, PutFlags};
 
-/// Device IDs asked for in turn.
-const ASKED: u32 = 400_000;
+use super::{ASKED, Watch};
 
 /// 16 octets that look random, by `n`.
 fn spread(n: u64) -> [u8; 16] {
@@ -30,16 +27,16 @@ pub(crate) fn measure(subscribers: u32) {
     // SAFETY: the folder is ours alone, and no second environment is opened on it.
     let env =
         unsafe { options.flags(EnvFlags::NO_SYNC | EnvFlags::NO_READ_AHEAD).open(folder.path()).unwrap() };
-    let began = Instant::now();
+    let watch = Watch::start();
     let mut devices: Vec<([u8; 16], u32)> =
         (0..subscribers * 2).map(|n| (spread(u64::from(n)), n / 2)).collect();
     devices.sort_unstable();
     let mut hashes: Vec<([u8; 16], u32)> =
         (0..subscribers).map(|n| (spread(u64::from(n) << 32), n)).collect();
     hashes.sort_unstable();
-    println!("LMDB: rows made and sorted in {:.2?}", began.elapsed());
+    watch.say("LMDB: rows made and sorted", f64::from(subscribers) * 3.0);
 
-    let began = Instant::now();
+    let watch = Watch::start();
     let mut txn = env.write_txn().unwrap();
     let mut open = |name| env.create_database::<Bytes, Bytes>(&mut txn, Some(name)).unwrap();
     let (bindings, tenures, numbers, back) =
@@ -59,7 +56,7 @@ pub(crate) fn measure(subscribers: u32) {
     }
     txn.commit().unwrap();
     env.force_sync().unwrap();
-    say("LMDB: loaded and synced, feed rows", f64::from(subscribers) * 3.0, began.elapsed());
+    watch.say("LMDB: loaded and synced, feed rows", f64::from(subscribers) * 3.0);
     let octets = std::fs::metadata(folder.path().join("data.mdb")).unwrap().len() as f64;
     println!("  {:.1} octets on disk per subscriber", octets / f64::from(subscribers));
     drop(hashes);
@@ -77,17 +74,13 @@ pub(crate) fn measure(subscribers: u32) {
         (tenure.1[0], numbers.get(&txn, number).unwrap().unwrap()[39])
     };
     assert!(asked.iter().all(|device| look_up(device) == (1, 1)));
-    let began = Instant::now();
+    let watch = Watch::start();
     assert!(asked.iter().all(|device| look_up(device) == (1, 1)));
-    say("LMDB: look-ups alone, one thread, no cryptography", f64::from(ASKED), began.elapsed());
+    watch.say("LMDB: look-ups alone, one thread, no cryptography", f64::from(ASKED));
     println!(
         "  pages read since: {:.0} octets per subscriber",
         (resident("VmRSS") - before) * 1024.0 / f64::from(subscribers)
     );
-}
-
-fn say(what: &str, count: f64, took: Duration) {
-    println!("{what}: {count:.0} in {took:.2?} = {:.0}/s", count / took.as_secs_f64());
 }
 
 /// A line of /proc/self/status, in kB.
