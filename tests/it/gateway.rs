@@ -400,7 +400,8 @@ impl Gateway {
 }
 
 impl Person {
-    fn read(feed: &Path) -> Vec<Self> {
+    /// Those of a feed, in its order.
+    pub(crate) fn read(feed: &Path) -> Vec<Self> {
         let rows = |name: &str| fs::read_to_string(feed.join(name)).unwrap();
         let (recipients, tenures) = (rows("recipients.csv"), rows("tenures.csv"));
         let both = recipients.lines().skip(1).zip(tenures.lines().skip(1));

@@ -1,6 +1,8 @@
 //! `kill -9` under load, again and again, on the real binary: nothing acknowledged is lost, nothing is sent twice,
 //! what was under way is told as UNKNOWN, and there is one CDR per accepted message. `benches/kill` does the same harder.
 
+mod replies;
+
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;

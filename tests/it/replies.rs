@@ -404,3 +404,25 @@ async fn whoever_has_the_number_now_is_never_taken_for_who_had_it() {
     nothing_but(&mut shop, "over").await;
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_text_waits_for_an_account_that_fetches_nothing() {
+    let plan = two_smscs().config("[[accounts]]\nsystem_id = \"shop\"\nmax_pending_deliveries = 1");
+    let mut gateway = plan.start().await;
+    let notary = gateway.bind("notary").await;
+    let person = gateway.person(0).clone();
+    let to = sent(&gateway, &notary, &person, "Was it good?").await;
+    say(&gateway, &person, &to, "one is enough").await;
+    for (number, text) in [(1, "in "), (2, "parts")] {
+        assert_eq!(write(&gateway, 0, &person, &to, part(How::Tlvs, 7, 2, number, text)).await, 0);
+    }
+    let busy = Message { data_coding: 8, octets: ucs2("short"), ..Message::default() };
+    assert_eq!(write(&gateway, 0, &person, &to, busy).await, 0x64, "the SMSC keeps it");
+    drop(notary);
+    gateway.restart().await;
+    let mut shop = gateway.bind("shop").await;
+    let mut texts: Vec<_> = shop.collect(3).await.into_iter().map(|reply| reply.text).collect();
+    texts.sort();
+    assert_eq!(texts, ["in parts", "one is enough", "short"]);
+    gateway.stop().await;
+}

@@ -40,10 +40,18 @@ impl Words {
     #[must_use]
     pub fn find(&self, text: &str) -> Option<&str> {
         let folded = fold(text);
-        let is_all = |word: &&String| **word == folded;
-        let begins = |word: &&String| folded.starts_with(word.as_str());
-        let word = self.whole.iter().find(is_all).or_else(|| self.beginnings.iter().find(begins));
-        word.map(String::as_str)
+        let word = self.whole.iter().find(|word| **word == folded);
+        word.map(String::as_str).or_else(|| self.begins(&folded))
+    }
+
+    /// The word that makes a refusal of a text of which only the beginning is there.
+    #[must_use]
+    pub fn find_beginning(&self, text: &str) -> Option<&str> {
+        self.begins(&fold(text))
+    }
+
+    fn begins(&self, folded: &str) -> Option<&str> {
+        self.beginnings.iter().find(|word| folded.starts_with(word.as_str())).map(String::as_str)
     }
 }
 
@@ -156,6 +164,7 @@ mod tests {
         ] {
             assert_eq!(words.find(text), None, "{text:?}");
         }
+        assert_eq!((words.find_beginning("TD"), words.find_beginning("退订！请")), (None, Some("退订")));
         assert_eq!(Words::new(["", "。"], [" "]).find(""), None);
         assert_eq!(Words::new(["X"], [""]).find("anything"), None);
     }

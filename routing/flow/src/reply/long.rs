@@ -6,13 +6,13 @@ use veilgate_identity::{Class, Known};
 use veilgate_names::{
     AuthorizationId, Extension, MessageId, Octets, ServiceNumber, SubscriberKey, Timestamp,
 };
-use veilgate_smpp::text::encoding::DefaultAlphabet;
+use veilgate_smpp::text::encoding::{DefaultAlphabet, decode_text};
 use veilgate_smpp::text::udh::Segment;
 use veilgate_store::Space;
 
 use super::deliver::Put;
 use super::parts::{Admission, Piece, TextKey};
-use super::{Addressee, Attribution, Incoming, Part, Text, Writer, text};
+use super::{Addressee, Attribution, Incoming, Part, Text, Unattributed, Writer, text};
 use crate::directory::NumberRules;
 use crate::flow::Flow;
 use crate::live::Moment;
@@ -21,7 +21,7 @@ use crate::turn::{LinkId, Step, Turn, Waiting};
 
 const VERSION: u8 = 1;
 /// Octets of a turn beyond which no further text joins it.
-const TURN_OCTETS: usize = 1 << 20;
+const TURN_OCTETS: usize = 1 << 18;
 
 impl Flow {
     /// A part of a long reply.
@@ -38,10 +38,13 @@ impl Flow {
     ) -> Attribution {
         let authorization = match self.addressee(&writer, at) {
             Ok(Addressee::One(authorization)) => authorization,
-            Ok(Addressee::Several(candidates)) => {
+            Ok(Addressee::Several(candidates)) if segment.number == 1 => {
                 return self.tell_of_ambiguous(&candidates, &writer.rules, answer, turn);
             }
-            Err(why) => return Attribution::Unattributed(why),
+            Ok(Addressee::Several(_)) => return Attribution::Unattributed(Unattributed::Ambiguous),
+            Err(why) => {
+                return self.part_for_nobody(incoming, &writer, segment, octets, answer, why, at, turn);
+            }
         };
         let key = TextKey {
             subscriber: writer.known.subscriber(),
@@ -72,6 +75,27 @@ impl Flow {
         }
         turn.steps.push(Step::Part { answer, part: Box::new(part) });
         Attribution::Attributed
+    }
+
+    /// A part that is to nobody may begin a refusal all the same.
+    #[expect(clippy::too_many_arguments, reason = "the request, what was read of it, and the turn")]
+    fn part_for_nobody(
+        &self,
+        incoming: &Incoming<'_>,
+        writer: &Writer,
+        segment: Segment,
+        octets: &[u8],
+        answer: Waiting<LinkId>,
+        why: Unattributed,
+        at: Moment,
+        turn: &mut Turn,
+    ) -> Attribution {
+        let first = segment.number == 1;
+        let readable = decode_text(incoming.data_coding, octets, incoming.alphabet).ok().filter(|_| first);
+        match readable.as_deref().and_then(|text| self.rules.opt_out.words.find_beginning(text)) {
+            Some(word) => self.refuse(writer, word, Some(answer), at, turn),
+            None => Attribution::Unattributed(why),
+        }
     }
 
     fn put_part(&self, part: &Part, authorization: &Registered, turn: &mut Turn) -> bool {
@@ -142,10 +166,11 @@ impl Flow {
         Ok(())
     }
 
-    /// Whether a text that came in parts is a refusal; it then is in force.
+    /// Whether a text that came in parts is a refusal, or begins as one; it then is in force.
     fn is_refusal(&self, text: &mut Text, rules: &NumberRules, at: Moment, turn: &mut Turn) -> bool {
-        let readable = text::readable(text);
-        let word = readable.as_deref().and_then(|text| self.rules.opt_out.words.find(text));
+        let words = &self.rules.opt_out.words;
+        let (beginning, is_all) = text::beginning(text);
+        let word = if is_all { words.find(&beginning) } else { words.find_beginning(&beginning) };
         let Some(word) = word else { return false };
         let Some(known) = text.writer.take() else { return false };
         let writer = Writer { rules: rules.clone(), extension: text.key.extension, known };

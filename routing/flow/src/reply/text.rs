@@ -75,12 +75,11 @@ pub(super) fn unsearched() -> Content {
     Content::Reply { data_coding: 0, has_header: false, text: Octets::from(Vec::new()), code: None }
 }
 
-/// The readable text of a reply that came whole, to be searched for a keyword.
-pub(super) fn readable(text: &Text) -> Option<String> {
-    match <[Option<String>; 1]>::try_from(stretches(text)) {
-        Ok([whole]) => whole,
-        Err(_) => None,
-    }
+/// What can be read of a text from its beginning on, and whether that is all of it.
+pub(super) fn beginning(text: &Text) -> (String, bool) {
+    let mut stretches = stretches(text).into_iter();
+    let first = stretches.next().flatten().unwrap_or_default();
+    (first, stretches.next().is_none())
 }
 
 fn content(data_coding: u8, mut octets: Vec<u8>, writer: &Known) -> Content {
@@ -142,3 +141,6 @@ fn alike_from(text: &Text, number: u8) -> Vec<&Piece> {
 fn read(piece: &Piece, octets: &[u8]) -> Option<String> {
     decode_text(piece.data_coding, octets, piece.alphabet).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,8 @@ pub(super) enum Spelled {
     Two(u8, u8),
 }
 
-/// Where the digits 0-9 of a script begin, in order (Unicode general category Nd), the mathematical ones apart.
+/// Where the digits 0-9 of a script begin, in order (Unicode general category Nd, and subscripts), the mathematical ones
+/// apart.
 const DECIMALS: [u32; 43] = [
     0x0030, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66,
     0x0DE6, 0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
@@ -38,6 +39,9 @@ const ENCLOSED: [(u32, u32); 10] = [
 /// a letter that looks like one.
 pub(super) fn spelled(c: char) -> Spelled {
     let code = u32::from(c);
+    if c.is_ascii() {
+        return one(code.wrapping_sub(0x30)).or_else(|| letter(c)).map_or(Spelled::Nothing, Spelled::One);
+    }
     if let Some(digit) = decimal(code).or_else(|| superscript(c)).or_else(|| chinese(c)).or_else(|| letter(c))
     {
         return Spelled::One(digit);
@@ -70,7 +74,7 @@ fn decimal(code: u32) -> Option<u8> {
     if MATHEMATICAL.contains(&code) {
         return one((code - MATHEMATICAL.start()) % 10);
     }
-    let start = DECIMALS.iter().rev().find(|start| **start <= code)?;
+    let start = DECIMALS.get(DECIMALS.partition_point(|start| *start <= code).checked_sub(1)?)?;
     one(code - start)
 }
 
@@ -88,6 +92,7 @@ fn enclosed(code: u32) -> Option<u32> {
     match code {
         0x1F51F => Some(10),
         0x24EB..=0x24F4 => Some(code - 0x24EB + 11),
+        code if !(0x2460..0x32A0).contains(&code) => None,
         code => ENCLOSED
             .iter()
             .find(|(start, count)| (*start..start + count).contains(&code))

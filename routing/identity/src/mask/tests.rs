@@ -129,6 +129,20 @@ fn what_is_left_beside_a_missing_part_is_struck_out_too() {
     assert_eq!(torn("19900001234", true, true), "***");
 }
 
+#[test]
+fn every_decimal_digit_is_read_as_what_it_is() {
+    for start in ['0', '０', '٠', '०', '𝟶'] {
+        for value in 0..10_u8 {
+            let c = char::from_u32(u32::from(start) + u32::from(value)).unwrap();
+            assert_eq!(spelled(c), Spelled::One(b'0' + value), "{c}");
+        }
+    }
+    for c in ['a', '/', ':', '@', ' ', 'é', '中', '\u{0}', '\u{10FFFF}', '\u{66A}', '⑳', '〸'] {
+        assert!(!matches!(spelled(c), Spelled::One(_)), "{c}");
+    }
+    assert_eq!(spelled('⑳'), Spelled::Two(b'2', b'0'));
+}
+
 /// One digit in some way of writing it.
 fn digit(value: u32) -> impl Strategy<Value = String> {
     let rows = [

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn rules() -> ReplyRules {
@@ -139,4 +141,80 @@ fn what_was_restored_has_waited_already() {
     assert_eq!(said(&parts.next_ready(Monotonic(0).plus(timeout / 2)).unwrap()), "ab");
     parts.restore(part(key(1, 8, 1), 1, "c", 3), timeout * 9, Monotonic(0));
     assert_eq!(said(&parts.next_ready(Monotonic(0)).unwrap()), "c", "a whole one leaves at once");
+}
+
+/// What happens to parts under way: some commits succeed, some fail, in any order; the SMSC sends again what it was not
+/// told is taken, and sometimes what it was.
+#[derive(Debug, Clone, Copy)]
+enum Happening {
+    Send(u8, u8),
+    Commit(bool),
+    Deliver(bool),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => (0_u8..3, 1_u8..=4).prop_map(|(text, number)| Happening::Send(text, number)),
+        3 => prop::bool::weighted(0.8).prop_map(Happening::Commit),
+        2 => prop::bool::weighted(0.7).prop_map(Happening::Deliver),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    /// Every part that was taken is delivered exactly once, whatever fails and comes again; no place is lost.
+    #[test]
+    fn what_is_taken_is_delivered_once(steps in prop::collection::vec(happening(), 0..80)) {
+        let bounds = ReplyRules { max_parts: 1000, max_parts_per_writer: 1000, ..ReplyRules::default() };
+        let mut parts = Parts::new(bounds);
+        let mut under_way: VecDeque<Part> = VecDeque::new();
+        let mut taken: Vec<(u8, u8)> = Vec::new();
+        let mut delivered: Vec<(u8, u8)> = Vec::new();
+        let mut id = 0;
+        let deliver = |parts: &mut Parts, delivered: &mut Vec<(u8, u8)>, now: Monotonic, well: bool| {
+            while let Some(text) = parts.next_ready(now) {
+                if !well {
+                    parts.again(text, now);
+                    break;
+                }
+                let which = u8::try_from(text.key.reference).unwrap();
+                delivered.extend(text.pieces.keys().map(|number| (which, *number)));
+                parts.give_back(text.key.subscriber, text.len());
+            }
+        };
+        for step in steps {
+            match step {
+                Happening::Send(which, number) => {
+                    let (key, said) = (key(1, which.into(), 4), format!("{which}.{number}"));
+                    match parts.admit(&key, number, said.as_bytes()) {
+                        Admission::Take => {
+                            id += 1;
+                            under_way.push_back(part(key, number, &said, id));
+                        }
+                        Admission::Duplicate => prop_assert!(taken.contains(&(which, number))),
+                        other => prop_assert!(false, "{:?}", other),
+                    }
+                }
+                Happening::Commit(well) => {
+                    let Some(part) = under_way.pop_front() else { continue };
+                    if well {
+                        taken.push((u8::try_from(part.key.reference).unwrap(), part.number));
+                        parts.insert(part, Monotonic(0));
+                    } else {
+                        parts.give_back(part.key.subscriber, 1);
+                    }
+                }
+                Happening::Deliver(well) => deliver(&mut parts, &mut delivered, Monotonic(1), well),
+            }
+        }
+        for part in under_way.drain(..) {
+            parts.give_back(part.key.subscriber, 1);
+        }
+        deliver(&mut parts, &mut delivered, later(), true);
+        taken.sort_unstable();
+        taken.dedup();
+        delivered.sort_unstable();
+        prop_assert_eq!(delivered, taken);
+        prop_assert_eq!(parts.len(), 0);
+    }
 }
