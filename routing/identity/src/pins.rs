@@ -17,6 +17,8 @@ use crate::vault::NumberHash;
 /// One for each value of a key's first octet.
 const SHARDS: usize = 256;
 const VALUE: usize = 36;
+/// How long a pin outlives the last agreement that needs it: longer than a clock is off, and than a turn is under way.
+const GRACE_S: i64 = 86_400;
 
 /// Which device IDs and which date: a keyed hash, cut to 16 octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,13 +126,13 @@ impl Pins {
         Ok(())
     }
 
-    /// Drops pins nobody may ask for any more, in one of 256 parts at a time, and gives the keys to delete from the store.
+    /// Drops pins nobody may ask for since a day, in one of 256 parts at a time, and gives the keys to delete from the store.
     pub fn sweep(&self, now: Timestamp) -> Vec<[u8; 16]> {
         let at = self.next_swept.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let mut gone = Vec::new();
         if let Some(shard) = self.shards.get(at) {
             shard.lock().retain(|key, held| {
-                let over = i64::from(held.until) < now.0.div_euclid(1000);
+                let over = i64::from(held.until) + GRACE_S < now.0.div_euclid(1000);
                 if over {
                     gone.push(key.0);
                 }

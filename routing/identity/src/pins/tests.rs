@@ -139,8 +139,8 @@ fn pins_are_bounded_and_end() {
     let other = PinRecord { key: [1; 16], ..record.clone() };
     assert_eq!(identity.pins().restore(&other.key, &other.value), Err(PinError::Full));
     let sweep = |now: &str| (0..256).flat_map(|_| identity.pins().sweep(at(now))).collect::<Vec<_>>();
-    assert!(sweep("2025-12-31").is_empty());
-    assert_eq!(sweep("2026-01-02"), [record.key]);
+    assert!(sweep("2026-01-02").is_empty());
+    assert_eq!(sweep("2026-01-02T00:00:01"), [record.key]);
     assert!(identity.pins().is_empty());
     assert!(pinning(&identity, "cuid:b").unwrap().1.is_some());
 }

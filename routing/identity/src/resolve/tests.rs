@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::Value;
 
 use super::*;
@@ -171,6 +173,37 @@ fn a_vault_is_replaced_while_serving() {
     let back = crate::apply_changes(&identity.vault(), changes.as_bytes(), identity.keys()).unwrap();
     identity.replace(back);
     assert_eq!(ask(&identity, &device), Ok(before), "one tenure, told in two rows");
+}
+
+#[test]
+fn a_look_up_sees_one_vault_or_the_other() {
+    const SWAPS: usize = 200;
+    let keys = keys();
+    let vault = |number: &str| {
+        let bindings = format!("{BINDINGS}cuid,a,{number},2024-01-01,,0\nzxid,b,{number},2024-01-01,,0\n");
+        let tenures = format!("{TENURES}{number},h1,2023-01-01,,own,active\n");
+        crate::import(bindings.as_bytes(), tenures.as_bytes(), &keys).unwrap()
+    };
+    let identity = Identity::new(Arc::clone(&keys), vault("19900000001"), Config::default());
+    let devices = ["cuid:a", "zxid:b"].map(edi);
+    let (both, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut seen = std::collections::HashSet::new();
+            while !done.load(Ordering::Relaxed) {
+                // The two devices of two vaults would be two people.
+                seen.insert(ask(&identity, &devices));
+                both.store(seen.len() > 1 || seen.iter().any(Result::is_err), Ordering::Relaxed);
+            }
+            assert!(seen.iter().all(Result::is_ok), "{seen:?}");
+        });
+        let mut swaps = 0;
+        while swaps < SWAPS || !both.load(Ordering::Relaxed) {
+            identity.replace(vault(if swaps % 2 == 0 { "19900000002" } else { "19900000001" }));
+            swaps += 1;
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]
