@@ -330,7 +330,7 @@ pub fn no_core_dumps() {
 fn read_edi_key(path: &Path) -> Result<KeyOctets, KeyFileError> {
     let mut file = File::open(path).map_err(|error| file_error(path, error))?;
     let key = read_hex::<16>(path, &mut file)?;
-    Ok(KeyOctets::filled(|octets| octets.copy_from_slice(&*key)))
+    Ok(KeyOctets::filled(|octets| octets.copy_from_slice(key.as_slice())))
 }
 
 /// Makes sure that nobody else changes the keys, for as long as the file is open. Waits a little for a command that

@@ -66,6 +66,11 @@ enum Command {
         #[command(subcommand)]
         command: cli::keys::KeysCommand,
     },
+    /// Enterprises that are not served any more.
+    Tenant {
+        #[command(subcommand)]
+        command: TenantCommand,
+    },
     /// Switch a channel until the next start or reload.
     Channel {
         #[command(subcommand)]
@@ -139,6 +144,18 @@ enum CdrCommand {
         /// The files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum TenantCommand {
+    /// Destroy an enterprise's data keys, and so what they sealed: its messages, authorizations and numbers in CDRs.
+    Offboard {
+        /// The enterprise, which the configuration no longer has, or as suspended.
+        enterprise: veilgate_names::EnterpriseId,
+        /// End what is under way: queued messages become CANCELLED, deliveries are dropped.
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -255,6 +272,9 @@ fn request(command: Command) -> Result<Request, String> {
         Command::Channel { command: ChannelCommand::Disable { channel: name } } => {
             Request::ChannelDisable { channel: channel(&name)? }
         }
+        Command::Tenant { command: TenantCommand::Offboard { enterprise, force } } => {
+            Request::TenantOffboard { tenant: enterprise, force }
+        }
         Command::Reload => Request::Reload {},
         Command::Drain => Request::Drain {},
         _ => Request::Status {},
@@ -283,6 +303,10 @@ fn show(response: Response) -> Result<(), String> {
         }
         Response::Reloaded { accounts, channels, others } => {
             say(&format!("reloaded: {accounts} accounts, {channels} channels, {others} others changed"));
+            Ok(())
+        }
+        Response::Offboarded { keys, messages, records } => {
+            say(&format!("{keys} keys destroyed, {messages} messages ended, {records} records deleted"));
             Ok(())
         }
         Response::Keys { .. } => Err("unexpected answer".to_owned()),

@@ -61,6 +61,7 @@ impl Operations for Arc<App> {
             }
             Request::ChannelEnable { channel } => app.switch(&channel, true, &actor).await,
             Request::ChannelDisable { channel } => app.switch(&channel, false, &actor).await,
+            Request::TenantOffboard { tenant, force } => app.offboard(&tenant, force, &actor).await,
             Request::Keys { keys } => blocking(move || app.change_keys(keys, &actor)).await,
         }
     }

@@ -13,7 +13,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use veilgate_ledger::ActorName;
-use veilgate_names::{AuthorizationId, ChannelId};
+use veilgate_names::{AuthorizationId, ChannelId, EnterpriseId};
 
 use crate::keys::{KeyAnswer, KeyCommand};
 use crate::telemetry::words::OpsCommand;
@@ -82,6 +82,15 @@ pub enum Request {
         /// What to do.
         keys: KeyCommand,
     },
+    /// Destroy the data keys of an enterprise that is not served any more, and so everything they sealed.
+    TenantOffboard {
+        /// Which.
+        #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
+        tenant: EnterpriseId,
+        /// Whether to end what it still has under way.
+        #[serde(default)]
+        force: bool,
+    },
 }
 
 impl Request {
@@ -99,6 +108,7 @@ impl Request {
             Self::ChannelEnable { .. } => OpsCommand::ChannelEnable,
             Self::ChannelDisable { .. } => OpsCommand::ChannelDisable,
             Self::Keys { .. } => OpsCommand::Keys,
+            Self::TenantOffboard { .. } => OpsCommand::TenantOffboard,
         }
     }
 
@@ -204,6 +214,15 @@ pub enum Response {
     Switched {
         /// Whether it is used from now on.
         enabled: bool,
+    },
+    /// An enterprise's data keys are destroyed.
+    Offboarded {
+        /// Versions of data keys.
+        keys: u64,
+        /// Messages that were ended.
+        messages: u64,
+        /// Records that were deleted.
+        records: u64,
     },
     /// What came of a command about keys.
     Keys {

@@ -60,10 +60,20 @@ pub(crate) enum KeysCommand {
         /// Its name.
         kid: KeyId,
     },
-    /// Forget a retired key of encrypted device IDs, for good.
+    /// Forget a retired key of encrypted device IDs (a kid), or an old version of an enterprise's number key, for good.
     Destroy {
-        /// Its name.
-        kid: KeyId,
+        /// The kid.
+        #[arg(required_unless_present = "class", conflicts_with = "class")]
+        kid: Option<KeyId>,
+        /// The class of the data key: number.
+        #[arg(long, requires_all = ["tenant", "version"])]
+        class: Option<ClassName>,
+        /// The enterprise whose data key it is.
+        #[arg(long, requires = "class")]
+        tenant: Option<EnterpriseId>,
+        /// Which version; the numbers in CDRs of that time stay shut.
+        #[arg(long, requires = "class")]
+        version: Option<u32>,
     },
     /// Put all keys under another master key.
     RotateMaster {
@@ -150,7 +160,13 @@ fn key_command(command: KeysCommand) -> Result<KeyCommand, String> {
             return Err("give a kid with --new-kid and --export, or --class".to_owned());
         }
         KeysCommand::Retire { kid } => KeyCommand::Retire { kid },
-        KeysCommand::Destroy { kid } => KeyCommand::Destroy { kid },
+        KeysCommand::Destroy { class: Some(class), tenant: Some(tenant), version: Some(version), .. } => {
+            KeyCommand::DestroyData { class, tenant, version }
+        }
+        KeysCommand::Destroy { kid: Some(kid), .. } => KeyCommand::Destroy { kid },
+        KeysCommand::Destroy { .. } => {
+            return Err("give a kid, or --class, --tenant and --version".to_owned());
+        }
         KeysCommand::RotateMaster { new_file, new_label, .. } => {
             let new_file = new_file.map(|file| absolute(&file)).transpose()?;
             KeyCommand::RotateMaster { new_file, new_label }

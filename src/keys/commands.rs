@@ -10,9 +10,8 @@ use veilgate_config::Config;
 use veilgate_identity::{Class, EdiKeyFacts, EdiProfile, KeyOctets};
 use veilgate_ledger::AuditEvent;
 use veilgate_names::{EnterpriseId, KeyId, PlatformId, looks_like_a_number};
-use zeroize::Zeroizing;
 
-use super::files::export_key;
+use super::files::{Octets, export_key};
 use super::{KeyFileError, KeyStore, NewMaster, read_edi_key};
 use crate::clock;
 
@@ -73,6 +72,17 @@ pub enum KeyCommand {
         /// Whose it is; none is the installation's.
         #[serde(default, with = "some_text", skip_serializing_if = "Option::is_none")]
         tenant: Option<EnterpriseId>,
+    },
+    /// Forget an old version of an enterprise's number key: the numbers in its CDRs of that time stay shut for good.
+    DestroyData {
+        /// What it seals; only numbers lie where nothing reads them again.
+        #[serde(with = "text")]
+        class: ClassName,
+        /// Whose it is.
+        #[serde(with = "text")]
+        tenant: EnterpriseId,
+        /// Which of its versions.
+        version: u32,
     },
     /// Put the key ring under another master key.
     RotateMaster {
@@ -176,6 +186,7 @@ impl KeyCommand {
             Self::Retire { .. } => "retire",
             Self::Destroy { .. } => "destroy",
             Self::RotateData { .. } => "rotate_data",
+            Self::DestroyData { .. } => "destroy_data",
             Self::RotateMaster { .. } => "rotate_master",
         }
     }
@@ -219,6 +230,15 @@ impl KeyStore {
                     self.change(|draft| Ok(draft.rotate(class, tenant.as_ref(), &mut clock::entropy)?))?;
                 let event = AuditEvent::DataKeyRotated { class: class.name(), tenant, version };
                 return Ok((KeyAnswer::Version(version), Some(event)));
+            }
+            KeyCommand::DestroyData { class: ClassName(class), tenant, version } => {
+                if class != Class::Number {
+                    return Err(KeyFileError::Other(
+                        "only versions of number keys: the journal may need the others",
+                    ));
+                }
+                self.change(|draft| Ok(draft.destroy(class, Some(&tenant), version)?))?;
+                AuditEvent::DataKeyDestroyed { class: class.name(), tenant: Some(tenant), version }
             }
             KeyCommand::RotateMaster { new_file, new_label } => {
                 self.rotate_master(match (new_file, new_label) {
@@ -276,10 +296,9 @@ impl KeyStore {
 /// Draws a key and writes it into a file before anything else knows it: a crash leaves at most a file too many.
 fn drawn(kid: &KeyId, export: &std::path::Path) -> Result<KeyOctets, KeyFileError> {
     check_kid(kid)?;
-    let mut octets = Zeroizing::new([0; 16]);
-    clock::entropy(&mut *octets);
-    export_key(export, &*octets)?;
-    Ok(KeyOctets::filled(|key| key.copy_from_slice(&*octets)))
+    let octets = Octets::<16>::drawn();
+    export_key(export, octets.as_slice())?;
+    Ok(KeyOctets::filled(|key| key.copy_from_slice(octets.as_slice())))
 }
 
 /// A name stands in the audit file for good.

@@ -10,7 +10,7 @@ use veilgate_config::Config;
 use zeroize::Zeroizing;
 
 use super::KeyFileError;
-use super::files::{Short, file_error, read_hex, read_short};
+use super::files::{Octets, Short, file_error, read_hex, read_short};
 
 /// What was passed and nobody took yet.
 static PASSED: Mutex<Vec<(i32, Short)>> = Mutex::new(Vec::new());
@@ -36,7 +36,7 @@ pub fn take_descriptors(config: &Config) -> Result<(), KeyFileError> {
 }
 
 /// The key of hex digits that came through a descriptor.
-pub(super) fn read_key<const N: usize>(number: i32) -> Result<Zeroizing<[u8; N]>, KeyFileError> {
+pub(super) fn read_key<const N: usize>(number: i32) -> Result<Octets<N>, KeyFileError> {
     let text = taken(number)?;
     read_hex(&name(number), &mut text.octets())
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -12,6 +13,36 @@ use crate::clock;
 
 /// More than any key file has: digits of the longest key and white space around them.
 const MOST: usize = 256;
+
+/// Octets of a key, wiped when dropped. They lie on the heap, so that moving them leaves no copy behind.
+pub(super) struct Octets<const N: usize>(Box<Zeroizing<[u8; N]>>);
+
+impl<const N: usize> Octets<N> {
+    pub(super) fn zero() -> Self {
+        Self(Box::new(Zeroizing::new([0; N])))
+    }
+
+    /// Fresh ones.
+    pub(super) fn drawn() -> Self {
+        let mut octets = Self::zero();
+        clock::entropy(octets.as_mut_slice());
+        octets
+    }
+}
+
+impl<const N: usize> Deref for Octets<N> {
+    type Target = [u8; N];
+
+    fn deref(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> DerefMut for Octets<N> {
+    fn deref_mut(&mut self) -> &mut [u8; N] {
+        &mut self.0
+    }
+}
 
 /// Writes a file anew so that a crash leaves the old one or the new one.
 ///
@@ -34,9 +65,7 @@ pub(super) fn sync_folder(of: &Path) -> io::Result<()> {
 
 /// Writes a fresh key into a file.
 pub(super) fn create_key<const N: usize>(path: &Path) -> Result<(), KeyFileError> {
-    let mut octets = Zeroizing::new([0; N]);
-    clock::entropy(&mut *octets);
-    write_key(path, &*octets)
+    write_key(path, Octets::<N>::drawn().as_slice())
 }
 
 /// Writes a key as hex digits, over what is there.
@@ -54,7 +83,7 @@ pub(super) fn export_key(path: &Path, key: &[u8]) -> Result<(), KeyFileError> {
 }
 
 /// Reads a key that nobody else may read.
-pub(super) fn read_secret<const N: usize>(path: &Path) -> Result<Zeroizing<[u8; N]>, KeyFileError> {
+pub(super) fn read_secret<const N: usize>(path: &Path) -> Result<Octets<N>, KeyFileError> {
     let mut file = File::open(path).map_err(|error| file_error(path, error))?;
     // Of the open file, so that it is the one that is read.
     let about = file.metadata().map_err(|error| file_error(path, error))?;
@@ -65,14 +94,11 @@ pub(super) fn read_secret<const N: usize>(path: &Path) -> Result<Zeroizing<[u8; 
 }
 
 /// Reads a key of hex digits.
-pub(super) fn read_hex<const N: usize>(
-    path: &Path,
-    from: &mut impl Read,
-) -> Result<Zeroizing<[u8; N]>, KeyFileError> {
+pub(super) fn read_hex<const N: usize>(path: &Path, from: &mut impl Read) -> Result<Octets<N>, KeyFileError> {
     let wrong = || KeyFileError::Digits { path: path.to_path_buf(), digits: 2 * N };
     let text = read_short(from).map_err(|error| file_error(path, error))?.ok_or_else(wrong)?;
     let digits = text.octets().trim_ascii();
-    let mut key = Zeroizing::new([0; N]);
+    let mut key = Octets::<N>::zero();
     let (pairs, rest) = digits.as_chunks::<2>();
     if pairs.len() != N || !rest.is_empty() {
         return Err(wrong());

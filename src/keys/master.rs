@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 
 use veilgate_config::Config;
 use veilgate_identity::{Draft, KeyError, KeyRing, TokenRoot};
-use zeroize::Zeroizing;
 
 use super::KeyFileError;
 use super::descriptor;
-use super::files::{create_key, file_error, read_secret, sync_folder, write_key};
+use super::files::{Octets, create_key, file_error, read_secret, sync_folder, write_key};
 use super::token::Token;
 use crate::clock;
 
@@ -30,7 +29,7 @@ pub(super) enum Source {
 
 /// A master key, or what a token unwrapped.
 pub(super) struct MasterKey {
-    octets: Zeroizing<[u8; 32]>,
+    octets: Octets<32>,
     token: Option<TokenRoot>,
 }
 
@@ -84,18 +83,18 @@ impl Source {
         match (self, root) {
             (Self::Token(token), Some(root)) => {
                 let octets = token.unwrap(&root)?;
-                KeyRing::from_sealed_text(&*octets, text).map_err(wrong)
+                KeyRing::from_sealed_text(octets.as_slice(), text).map_err(wrong)
             }
             (Self::Token(_), None) => Err(KeyFileError::NotInToken(path.to_path_buf())),
             (_, Some(_)) => Err(KeyFileError::InToken(path.to_path_buf())),
             (Self::Descriptor(descriptor), None) => {
                 let octets = descriptor::read_key::<32>(*descriptor)?;
-                KeyRing::from_sealed_text(&*octets, text).map_err(wrong)
+                KeyRing::from_sealed_text(octets.as_slice(), text).map_err(wrong)
             }
             (Self::File(master), None) => {
                 settle(master, text).map_err(|error| error.of_ring(path))?;
                 let octets = read_secret::<32>(master)?;
-                KeyRing::from_sealed_text(&*octets, text).map_err(wrong)
+                KeyRing::from_sealed_text(octets.as_slice(), text).map_err(wrong)
             }
         }
     }
@@ -112,11 +111,7 @@ impl Source {
                 return Err(KeyFileError::Other("the master key is not in a token: give --new-file"));
             }
             (_, NewMaster::File(path)) => read_secret(&path)?.into(),
-            (Self::File(_), NewMaster::Drawn) => {
-                let mut octets = Zeroizing::new([0; 32]);
-                clock::entropy(&mut *octets);
-                octets.into()
-            }
+            (Self::File(_), NewMaster::Drawn) => Octets::drawn().into(),
             (Self::Descriptor(_), NewMaster::Drawn) => {
                 return Err(KeyFileError::Other(
                     "the master key comes through a descriptor: give --new-file",
@@ -124,7 +119,7 @@ impl Source {
             }
         };
         if let Self::File(master) = self {
-            write_key(&next_of(master), &*key.octets)?;
+            write_key(&next_of(master), key.octets.as_slice())?;
         }
         Ok(key)
     }
@@ -140,12 +135,12 @@ impl Source {
 impl MasterKey {
     /// Puts a ring under it.
     pub(super) fn rewrap(self, draft: &mut Draft) -> Result<(), KeyError> {
-        draft.rewrap(&*self.octets, self.token)
+        draft.rewrap(self.octets.as_slice(), self.token)
     }
 
     /// Makes a new ring.
     pub(super) fn generate(self) -> Result<KeyRing, KeyError> {
-        let ring = KeyRing::generate(&*self.octets, &mut clock::entropy)?;
+        let ring = KeyRing::generate(self.octets.as_slice(), &mut clock::entropy)?;
         let mut draft = ring.draft();
         self.rewrap(&mut draft)?;
         ring.install(draft);
@@ -153,16 +148,15 @@ impl MasterKey {
     }
 }
 
-impl From<Zeroizing<[u8; 32]>> for MasterKey {
-    fn from(octets: Zeroizing<[u8; 32]>) -> Self {
+impl From<Octets<32>> for MasterKey {
+    fn from(octets: Octets<32>) -> Self {
         Self { octets, token: None }
     }
 }
 
 /// A fresh root that a key of the token wraps.
 fn drawn_in(token: &Token, label: &str) -> Result<MasterKey, KeyFileError> {
-    let mut octets = Zeroizing::new([0; 32]);
-    clock::entropy(&mut *octets);
+    let octets = Octets::drawn();
     let root = token.wrap(label, &octets)?;
     Ok(MasterKey { octets, token: Some(root) })
 }
@@ -178,7 +172,7 @@ fn settle(master: &Path, ring: &str) -> Result<(), KeyFileError> {
         return Ok(());
     }
     let octets = read_secret::<32>(&next)?;
-    let ended = match KeyRing::from_sealed_text(&*octets, ring) {
+    let ended = match KeyRing::from_sealed_text(octets.as_slice(), ring) {
         Ok(_) => fs::rename(&next, master),
         Err(KeyError::WrongMaster) => fs::remove_file(&next),
         Err(error) => return Err(KeyFileError::Ring { path: PathBuf::new(), error }),

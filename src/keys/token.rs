@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::KeyFileError;
 use super::descriptor;
-use super::files::file_error;
+use super::files::{Octets, file_error};
 use crate::clock;
 
 /// Octets of the nonce before the wrapped root.
@@ -104,7 +104,7 @@ impl Token {
     }
 
     /// The root that [`Self::wrap`] wrapped.
-    pub(super) fn unwrap(&self, root: &TokenRoot) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
+    pub(super) fn unwrap(&self, root: &TokenRoot) -> Result<Octets<32>, KeyFileError> {
         let octets = self.with_key(&root.label, |session, key| {
             let (nonce, sealed) = root.wrapped.split_first_chunk::<NONCE>().ok_or(TokenError::WrongKey)?;
             let mut nonce = *nonce;
@@ -119,7 +119,7 @@ impl Token {
                 }
             })
         })?;
-        let mut key = Zeroizing::new([0; 32]);
+        let mut key = Octets::zero();
         if octets.len() != key.len() {
             return Err(self.error(TokenError::WrongKey));
         }

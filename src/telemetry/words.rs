@@ -265,6 +265,8 @@ words! {
         Drain = "drain",
         /// Tell or change keys.
         Keys = "keys",
+        /// End an enterprise.
+        TenantOffboard = "tenant-offboard",
         /// Use a channel again.
         ChannelEnable = "channel-enable",
         /// Stop using a channel.

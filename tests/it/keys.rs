@@ -1,6 +1,7 @@
 //! Keys in service: the life of a device ID key, rotation of data keys and master key while traffic runs, and where
 //! the master key may come from.
 
+mod offboard;
 mod process;
 mod token;
 

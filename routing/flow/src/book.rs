@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use veilgate_names::{AuthorizationId, ChannelId, FinalState, MessageId, Monotonic, Octets, Reason};
+use veilgate_names::{
+    AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, Octets, Reason,
+};
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
@@ -188,6 +190,12 @@ impl Book {
     pub(crate) fn waiting_under(&self, ids: &[AuthorizationId]) -> usize {
         let waits = |live: &&Live| live.phase == Phase::Queued && ids.contains(live.authorization.id());
         self.live.values().filter(waits).count()
+    }
+
+    /// Up to `max` messages of an enterprise, and where they stand.
+    pub(crate) fn under(&self, tenant: &EnterpriseId, max: usize) -> Vec<(MessageId, Phase)> {
+        let of_tenant = self.live.values().filter(|live| live.authorization.enterprise() == tenant);
+        of_tenant.take(max).map(|live| (live.id, live.phase)).collect()
     }
 
     /// Whether any channel that is switched on has a bound link.

@@ -110,6 +110,20 @@ impl Outbox {
         self.pending() >= self.max
     }
 
+    /// How many of them are an enterprise's.
+    pub(crate) fn of(&self, tenant: &EnterpriseId) -> usize {
+        let waiting = self.waiting.iter().map(|(_, delivery)| delivery);
+        waiting.chain(self.in_flight.values()).filter(|delivery| delivery.enterprise == *tenant).count()
+    }
+
+    /// Forgets those of an enterprise. Gives how many.
+    pub(crate) fn drop_of(&mut self, tenant: &EnterpriseId) -> usize {
+        let before = self.pending();
+        self.waiting.retain(|(_, delivery)| delivery.enterprise != *tenant);
+        self.in_flight.retain(|_, delivery| delivery.enterprise != *tenant);
+        before - self.pending()
+    }
+
     /// Adds a delivery that is already durable; durable ones are never turned away.
     pub fn push(&mut self, delivery: Arc<Delivery>) {
         self.waiting.push_back((Monotonic(0), delivery));

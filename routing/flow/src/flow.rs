@@ -571,6 +571,10 @@ impl Flow {
         self.outbox_with(account, DEFAULT_PENDING)
     }
 
+    pub(crate) fn all_outboxes(&self) -> Vec<Arc<Mutex<Outbox>>> {
+        self.outboxes.read().values().map(Arc::clone).collect()
+    }
+
     fn outbox_with(&self, account: &AccountId, max: usize) -> Arc<Mutex<Outbox>> {
         let mut outboxes = self.outboxes.write();
         let fresh = || Arc::new(Mutex::new(Outbox::new(max, self.rules.delivery_retry)));

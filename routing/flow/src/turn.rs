@@ -85,6 +85,11 @@ impl Turn {
         self.whole &= self.batch.put(space, key, value).is_ok();
     }
 
+    /// Lets somebody know whether the turn became durable.
+    pub(crate) fn notify(&mut self, done: Box<dyn FnOnce(bool) + Send>) {
+        self.steps.push(Step::Notify(done));
+    }
+
     pub(crate) fn delete(&mut self, space: Space, key: &[u8]) {
         self.whole &= self.batch.delete(space, key).is_ok();
     }

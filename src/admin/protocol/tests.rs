@@ -43,6 +43,10 @@ fn every_request() -> Vec<(Request, &'static str)> {
             r#"{"command":"keys","keys":{"action":"retire","kid":"k1"}}"#,
         ),
         (
+            Request::TenantOffboard { tenant: "ent-1".parse().unwrap(), force: true },
+            r#"{"command":"tenant-offboard","force":true,"tenant":"ent-1"}"#,
+        ),
+        (
             Request::Keys { keys: KeyCommand::RotateData { class: "text".parse().unwrap(), tenant: None } },
             r#"{"command":"keys","keys":{"action":"rotate-data","class":"text"}}"#,
         ),

@@ -185,6 +185,18 @@ async fn keys_are_changed_without_a_gateway() {
         assert!(list.contains(line), "{line}: {list}");
     }
     assert!(one_line(&keys(&["destroy", "k2"])).contains("only a retired key"));
+    let version = |class: &'static str, version: &'static str| {
+        ["destroy", "--class", class, "--tenant", "ent-1", "--version", version]
+    };
+    good(&keys(&["rotate", "--class", "number", "--tenant", "ent-1"]));
+    assert!(one_line(&keys(&version("text", "1"))).contains("only versions of number keys"));
+    assert!(one_line(&keys(&version("number", "2"))).contains("the newest version cannot be destroyed"));
+    good(&keys(&version("number", "1")));
+    let list = good(&keys(&["list"]));
+    assert!(
+        !list.contains("data number of ent-1: version 1")
+            && list.contains("data number of ent-1: version 2, seals")
+    );
     assert!(one_line(&keys(&["generate", "k3", "--export", "/nowhere/k3"])).contains("/nowhere/k3"));
     let process = place.start().await;
     assert_eq!(process.command(&["keys", "list"]), list, "the gateway sees what was done");
@@ -192,7 +204,13 @@ async fn keys_are_changed_without_a_gateway() {
     process.stop();
     good(&place.veilgate(&["audit", "verify"]));
     let audit = fs::read_to_string(place.path("data/audit.log")).unwrap();
-    for event in ["edi_key_generated", "edi_key_retired", "data_key_rotated", "master_key_rotated"] {
+    for event in [
+        "edi_key_generated",
+        "edi_key_retired",
+        "data_key_rotated",
+        "data_key_destroyed",
+        "master_key_rotated",
+    ] {
         let told = |line: &str| line.contains(event) && line.contains(":zhang\"");
         assert!(audit.lines().any(told), "{event}: {audit}");
     }
@@ -268,4 +286,58 @@ fn rotate_until(config: &Path, stop: &std::sync::atomic::AtomicBool) -> usize {
         }
     }
     done
+}
+
+/// Where a file cannot be written, nothing changes: neither in memory nor on disk, and it goes on afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_refuses_changes_nothing() {
+    let place = Place::new().await;
+    let process = place.start().await;
+    let files = || ["data/keys.json", "data/master.key"].map(|name| fs::read(place.path(name)).unwrap());
+    let before = files();
+    // A folder in the way of the new file.
+    for (in_the_way, commands) in [
+        (
+            "data/keys.new",
+            &[&["retire", "k1"][..], &["rotate", "--class", "text", "--tenant", "ent-1"], &["rotate-master"]]
+                [..],
+        ),
+        ("data/master.new", &[&["rotate-master"]]),
+    ] {
+        fs::create_dir(place.path(in_the_way)).unwrap();
+        for command in commands {
+            let all: Vec<&str> = ["keys"].iter().chain(*command).copied().collect();
+            one_line(&place.veilgate(&all));
+            assert_eq!(files(), before, "{command:?}");
+            assert!(!place.path("data/master.next").exists(), "{command:?}");
+        }
+        fs::remove_dir(place.path(in_the_way)).unwrap();
+    }
+    assert!(process.command(&["keys", "list"]).contains("edi k1: active"));
+    process.command(&["keys", "retire", "k1"]);
+    process.command(&["keys", "rotate-master"]);
+    process.stop();
+    place.start().await.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_file_that_is_none_is_refused() {
+    let place = Place::new().await;
+    let process = place.start().await;
+    let all_zero = "0".repeat(31);
+    for (name, content) in [
+        ("empty", ""),
+        ("short", all_zero.as_str()),
+        ("text", "not hexadecimal, but 32 long...."),
+        ("long", &"a".repeat(100_000)),
+    ] {
+        let path = place.write_key(name, content);
+        let output = place.veilgate(&["keys", "import", "k5", "--file", path.to_str().unwrap()]);
+        assert!(one_line(&output).contains("expected 32 hex digits"), "{name}");
+    }
+    assert!(one_line(&place.veilgate(&["keys", "import", "k5", "--file", "/"])).contains("directory"));
+    let usage = place.veilgate(&["keys", "rotate", "k1", "--class", "text"]);
+    assert_eq!(usage.status.code(), Some(2));
+    assert!(!process.command(&["keys", "list"]).contains("k5"));
+    process.stop();
 }
