@@ -6,7 +6,7 @@ use veilgate_simulators::message::{Address, Message};
 use veilgate_simulators::receipt::State;
 
 use crate::gateway::{Gateway, Party, Person};
-use crate::replies::{code, register_again, say, sent, taken, two_smscs, ucs2, write};
+use crate::replies::{code, register_again, register_for_rival, say, sent, taken, two_smscs, ucs2, write};
 
 const CONFIRMATION: &str = "您已退订，我们将不再向您发送短信。";
 
@@ -19,6 +19,14 @@ fn received(gateway: &Gateway, person: &Person) -> Vec<(String, String)> {
     let submits = [0, 1].map(|place| gateway.smsc(place).submits()).into_iter().flatten();
     let own = submits.filter(|seen| seen.destination == person.international());
     own.map(|seen| (seen.source, seen.text)).collect()
+}
+
+/// When a person's authorization begins, as its JSON says.
+fn begun(gateway: &Gateway, person: &Person) -> String {
+    let lines = std::fs::read_to_string(gateway.folder().join("feed/authorizations.jsonl")).unwrap();
+    let line = lines.lines().find(|line| line.contains(&person.authorization)).unwrap();
+    let field = line.split(',').find(|field| field.contains("\"not_before\"")).unwrap();
+    field.trim_matches(['{', '}']).to_owned()
 }
 
 /// Both kinds of account are refused, each with the code of its kind.
@@ -74,7 +82,8 @@ async fn a_refusal_ends_it_until_something_newer_is_agreed() {
     let older = register_again(&gateway, &person, "c", &[]).await;
     is_refused(&notary, &shop, &older).await;
     let now = veilgate::clock::now().wall.to_string();
-    let newer = register_again(&gateway, &person, "d", &[("not_before", &now)]).await;
+    let begins = format!("\"not_before\":\"{now}\"");
+    let newer = register_again(&gateway, &person, "d", &[(&begun(&gateway, &person), &begins)]).await;
     let number = sent(&gateway, &shop, &newer, "Welcome back").await;
     is_refused(&notary, &shop, &person).await;
     say(&gateway, &person, &number, "T").await;
@@ -130,5 +139,62 @@ async fn a_refusal_needs_no_conversation_and_no_single_message() {
     let told = notary.next().await;
     assert_eq!((told.text.as_str(), code(&told).as_deref()), ("退订", Some("5007")));
     is_refused(&notary, &shop, &other).await;
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_to_one_enterprise_or_to_one_of_its_numbers() {
+    let more = "[[service_numbers]]\nnumber = \"10690003\"\nenterprise = \"ent-1\"\ninbound_anchored = true";
+    let plan =
+        two_smscs().config(more).config("opt_out = { scope = \"service_number\", words = [\"NO MORE\"] }");
+    let mut gateway = plan.start().await;
+    let (shop, rival) = (gateway.bind("shop").await, gateway.bind("rival").await);
+    let person = gateway.person(0).clone();
+    let person =
+        register_again(&gateway, &person, "w", &[("\"10690001\"", "\"10690001\",\"10690003\"")]).await;
+    let at_rival = register_for_rival(&gateway, gateway.person(0)).await;
+    let number = sent(&gateway, &shop, &person, "hello").await;
+    say(&gateway, &person, &number, "TD").await;
+    shop.accepted(&to(&person, "TD is no word here")).await;
+    say(&gateway, &person, &number, "no more!").await;
+    assert_eq!(shop.refused(&to(&person, "again")).await.1, "4000");
+    let recipient = Recipient::pseudonym(&person.pseudonym);
+    shop.accepted(&Submission::new("10690003", recipient, "from another number")).await;
+    rival.accepted(&to(&at_rival, "from another enterprise")).await;
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_finds_the_journal_full_holds_and_is_told_later() {
+    let plan = two_smscs()
+        .config("journal = { capacity_bytes = 1048576, segment_bytes = 65536 }")
+        .config("flow = { throttle_backoff_min = \"2s\" }");
+    let mut gateway = plan.start().await;
+    let (notary, shop) = (gateway.bind("notary").await, gateway.bind("shop").await);
+    let (person, other) = (gateway.person(0).clone(), gateway.person(2).clone());
+    let number = sent(&gateway, &shop, &person, "first").await;
+    for place in [0, 1] {
+        gateway.smsc(place).set_answers(vec!["throttle; match=fill".parse().unwrap()]);
+    }
+    for length in [1500, 100, 1] {
+        let split = veilgate_simulators::text::Split::Payload;
+        let message = Submission { split, ..to(&other, &format!("fill{}", "x".repeat(length))) };
+        let mut sent = 0;
+        while shop.submit(&message).await[0].status == 0 {
+            sent += 1;
+            assert!(sent < 5000, "the journal fills up");
+        }
+    }
+    let refusal = Message { data_coding: 8, octets: ucs2("退订"), ..Message::default() };
+    assert_eq!(write(&gateway, 0, &person, &number, refusal.clone()).await, 0x64, "the SMSC keeps it");
+    is_refused(&notary, &shop, &person).await;
+    drop((notary, shop));
+    gateway.halt().await;
+    gateway.reconfigure("journal = { capacity_bytes = 67108864 }");
+    gateway.resume().await;
+    assert_eq!(write(&gateway, 0, &person, &number, refusal).await, 0);
+    let (mut notary, shop) = (gateway.bind("notary").await, gateway.bind("shop").await);
+    assert_eq!(code(&notary.next().await).as_deref(), Some("5007"));
+    is_refused(&notary, &shop, &person).await;
     gateway.stop().await;
 }

@@ -9,7 +9,7 @@ use veilgate_simulators::esme::{Incoming, IncomingKind, Recipient, Submission};
 use veilgate_simulators::message::{Address, Message, tag};
 use veilgate_simulators::smsc::{Event, ReceiptOptions, ReceiptWhen, SmscOptions};
 
-use crate::gateway::{Gateway, PATIENCE, Party, Person, Plan};
+use crate::gateway::{Gateway, PATIENCE, Party, Person, Plan, RIVAL_NUMBER, SHOP_NUMBER};
 
 /// UCS-2 big-endian octets.
 pub(crate) fn ucs2(text: &str) -> Vec<u8> {
@@ -83,7 +83,7 @@ pub(crate) async fn sent(gateway: &Gateway, account: &Party, person: &Person, te
     Address::guess(&find(gateway).unwrap().source)
 }
 
-/// Registers another authorization of a person: other id and pseudonym, the fields replaced.
+/// Registers another authorization of a person: other id and pseudonym, the texts in its JSON replaced.
 pub(crate) async fn register_again(
     gateway: &Gateway,
     person: &Person,
@@ -101,10 +101,9 @@ pub(crate) async fn register_again(
     let mut line = line
         .replace(&person.authorization, &other.authorization)
         .replace(&person.pseudonym, &other.pseudonym);
-    for (key, value) in replace {
-        let at = line.find(&format!("\"{key}\":\"")).expect("the field") + key.len() + 4;
-        let end = at + line[at..].find('"').unwrap();
-        line.replace_range(at..end, value);
+    for (old, new) in replace {
+        assert!(line.contains(old), "{old} in {line}");
+        line = line.replace(old, new);
     }
     let answer = gateway.ops(Request::AuthorizationsImport { path: None, lines: vec![line] }).await;
     assert!(
@@ -112,6 +111,13 @@ pub(crate) async fn register_again(
         "{answer:?}"
     );
     other
+}
+
+/// The same person's authorization for the other enterprise.
+pub(crate) async fn register_for_rival(gateway: &Gateway, person: &Person) -> Person {
+    let replace = [("ent-1", "ent-2"), (SHOP_NUMBER, RIVAL_NUMBER)];
+    let other = register_again(gateway, person, "r", &replace).await;
+    Person { enterprise: "ent-2".to_owned(), ..other }
 }
 
 pub(crate) async fn revoke(gateway: &Gateway, person: &Person) {
@@ -268,7 +274,7 @@ async fn two_authorizations_of_one_person_are_told_apart() {
     say(&gateway, &one, &base, "no digits").await;
     assert_eq!(shop.next().await.source, one.pseudonym);
     // The other enterprise's number tells nothing of this one's.
-    say(&gateway, &one, &Address::guess(crate::gateway::RIVAL_NUMBER), "to the wrong one").await;
+    say(&gateway, &one, &Address::guess(RIVAL_NUMBER), "to the wrong one").await;
     assert_eq!(gateway.metric("veilgate_replies_unattributed_total{kind=\"no_slot\"}").await, Some(1.0));
     drop((notary, shop));
     // Slots are as durable as the messages: after a restart the same.
@@ -393,10 +399,18 @@ async fn whoever_has_the_number_now_is_never_taken_for_who_had_it() {
         say(&gateway, &other, &forged, "forged").await;
         assert_eq!(unattributed("other_tenure").await, Some(2.0));
     }
+    // Ported out: what comes through the interconnect is nobody's of ours any more.
+    let gone = gateway.person(4).clone();
+    let tenures = std::fs::read_to_string(&path).unwrap();
+    let line = tenures.lines().find(|line| line.contains(&gone.number)).unwrap().to_owned();
+    std::fs::write(&path, tenures.replace(&line, &line.replace(",own,", ",out,"))).unwrap();
+    gateway.import_feed().await;
+    say(&gateway, &gone, &Address::guess(gone.service_number()), "hello").await;
+    assert_eq!(unattributed("foreign").await, Some(1.0));
     // Nobody of ours, and a number of nobody.
     let stranger = Person { number: "13800138000".to_owned(), ..person.clone() };
     say(&gateway, &stranger, &to, "foreign").await;
-    assert_eq!(unattributed("foreign").await, Some(1.0));
+    assert_eq!(unattributed("foreign").await, Some(2.0));
     say(&gateway, &other, &Address::guess("95588"), "unrouted").await;
     assert_eq!(unattributed("unrouted").await, Some(1.0));
     say(&gateway, &other, &to_other, "over").await;
@@ -424,5 +438,31 @@ async fn a_whole_text_waits_for_an_account_that_fetches_nothing() {
     let mut texts: Vec<_> = shop.collect(3).await.into_iter().map(|reply| reply.text).collect();
     texts.sort();
     assert_eq!(texts, ["in parts", "one is enough", "short"]);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_at_two_enterprises_is_two_strangers() {
+    let mut gateway = two_smscs().start().await;
+    let (mut shop, mut rival) = (gateway.bind("shop").await, gateway.bind("rival").await);
+    let at_shop = gateway.person(0).clone();
+    let at_rival = register_for_rival(&gateway, &at_shop).await;
+    let to_shop = sent(&gateway, &shop, &at_shop, "from the shop").await;
+    let to_rival = sent(&gateway, &rival, &at_rival, "from its rival").await;
+    for text in ["once", "twice"] {
+        say(&gateway, &at_shop, &to_shop, &format!("{text} to the shop")).await;
+        say(&gateway, &at_shop, &to_rival, &format!("{text} to the rival")).await;
+        let (one, other) = (shop.next().await, rival.next().await);
+        assert_eq!((one.source, one.text), (at_shop.pseudonym.clone(), format!("{text} to the shop")));
+        assert_eq!((other.source, other.text), (at_rival.pseudonym.clone(), format!("{text} to the rival")));
+    }
+    // A part to each under one reference are parts of two texts.
+    for to in [&to_shop, &to_rival] {
+        for (number, text) in [(2, to.digits.as_str()), (1, "I wrote to ")] {
+            assert_eq!(write(&gateway, 0, &at_shop, to, part(How::Header8, 7, 2, number, text)).await, 0);
+        }
+    }
+    assert_eq!(shop.next().await.text, format!("I wrote to {}", to_shop.digits));
+    assert_eq!(rival.next().await.text, format!("I wrote to {}", to_rival.digits));
     gateway.stop().await;
 }
