@@ -24,7 +24,7 @@ pub(super) enum Put {
     Done(Box<(Vec<Arc<Delivery>>, Arc<Cdr>)>),
     /// An account's outbox is full.
     Full,
-    /// The authorization ended too long ago.
+    /// The authorization ended too long ago, or its enterprise has no key any more.
     Late,
 }
 
@@ -52,7 +52,7 @@ impl Flow {
         for (account, kind) in accounts {
             let delivery = self.reply_for(authorization, rules, account, kind, content.clone());
             if !self.put_delivery(&delivery, turn) {
-                return Put::Full;
+                return Put::Late;
             }
             deliveries.push(delivery);
         }
@@ -104,10 +104,9 @@ impl Flow {
             let content =
                 Content::Reply { data_coding, has_header: false, text: Octets::from(text), code: Some(code) };
             let delivery = self.reply_for(authorization, rules, account, AccountKind::Notary, content);
-            if !self.put_delivery(&delivery, turn) {
-                return None;
+            if self.put_delivery(&delivery, turn) {
+                deliveries.push(delivery);
             }
-            deliveries.push(delivery);
         }
         Some(deliveries)
     }

@@ -71,7 +71,7 @@ impl Flow {
         };
         if !self.put_part(&part, &authorization, turn) {
             self.parts.lock().give_back(key.subscriber, 1);
-            return Attribution::Full;
+            return Attribution::Unattributed(Unattributed::Late);
         }
         turn.steps.push(Step::Part { answer, part: Box::new(part) });
         Attribution::Attributed

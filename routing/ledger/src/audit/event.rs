@@ -175,7 +175,7 @@ impl AuditEvent {
     pub(crate) const CHECKPOINT: &'static str = "checkpoint";
 
     /// Every type that can stand in the file (B-4.1.6c).
-    pub const TYPES: [&'static str; 38] = [
+    pub const TYPES: [&'static str; 39] = [
         "started",
         "draining",
         "stopped",
@@ -189,6 +189,7 @@ impl AuditEvent {
         "authorizations_registered",
         "authorizations_refused",
         "authorization_revoked",
+        "opted_out",
         "revocation_refused",
         "reloaded",
         "reload_refused",

@@ -41,6 +41,7 @@ fn events() -> Vec<AuditEvent> {
         AuditEvent::AuthorizationsRegistered { count: 3 },
         AuditEvent::AuthorizationsRefused { count: 2 },
         AuditEvent::AuthorizationRevoked { authorization: authorization.clone() },
+        AuditEvent::OptedOut { enterprise: tenant.clone(), authorization: Some(authorization.clone()) },
         AuditEvent::RevocationRefused { authorization, reason: Reason::NotPermitted },
         AuditEvent::Reloaded { part: ConfigPart::Accounts, added: 1, changed: 2, removed: 3 },
         AuditEvent::ReloadRefused { part: ConfigPart::Channels },
