@@ -146,7 +146,7 @@ file = "veilgate.log"
     path
 }
 
-fn load_options(north: SocketAddr, feed: &Path, ack_log: PathBuf) -> LoadOptions {
+pub(crate) fn load_options(north: SocketAddr, feed: &Path, ack_log: PathBuf) -> LoadOptions {
     let recipients = Recipients::read(&feed.join("recipients.csv"), RecipientForm::Edi).unwrap();
     let base = LoadOptions::new(north, "notary", PASSWORD);
     LoadOptions {

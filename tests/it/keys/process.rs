@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use veilgate_simulators::feed::{FeedOptions, generate};
+use veilgate_simulators::load::{self, LoadOptions};
+use veilgate_simulators::reconcile::reconcile;
 use veilgate_simulators::sink::{Running, Sink, SinkOptions};
+use veilgate_simulators::smsc::ReceiptWhen;
 
 use super::mode;
-use crate::gateway::PATIENCE;
-use crate::kill::{Process, free_ports, write_config};
+use crate::gateway::{EDI_KEY, PATIENCE};
+use crate::kill::{Process, free_ports, load_options, write_config};
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const OTHER_KEY: &str = "f0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -239,6 +243,55 @@ async fn a_rotation_of_the_master_key_that_was_cut_short_is_ended() {
         assert_eq!(fs::read_to_string(&master).unwrap(), *wanted);
         assert!(!next.exists());
     }
+}
+
+/// Under a steady load every key is rotated as fast as commands go: no message is refused, lost or sent twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn rotations_under_load_cost_no_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (feed, arrivals, acks) = (path("feed"), path("arrivals.log"), path("acks.log"));
+    let edi_key = EDI_KEY.to_owned();
+    generate(&FeedOptions { subscribers: 100, directory: feed.clone(), edi_key, ..FeedOptions::default() })
+        .unwrap();
+    let options =
+        SinkOptions { receipts: ReceiptWhen::Always, log: Some(arrivals.clone()), ..SinkOptions::default() };
+    let sink = Sink::start(options).await.unwrap();
+    let [north, ops] = free_ports();
+    let config = write_config(folder.path(), north, ops, sink.address());
+    let process = Process::start(&config, ops).await;
+    let (bindings, tenures) = (feed.join("bindings.csv"), feed.join("tenures.csv"));
+    let files = [bindings.to_str().unwrap(), tenures.to_str().unwrap()];
+    process.command(&["identity", "import", "--bindings", files[0], "--tenures", files[1]]);
+    let count = 900;
+    let load = LoadOptions { count: Some(count), ..load_options(north, &feed, acks.clone()) };
+    let running = tokio::spawn(load::run(load, |_| {}));
+    let mut rotations = 0;
+    while !running.is_finished() {
+        for arguments in [
+            &["rotate", "--class", "text", "--tenant", "ent-1"][..],
+            &["rotate", "--class", "alias", "--tenant", "ent-1"],
+            &["rotate", "--class", "registry", "--tenant", "ent-1"],
+            &["rotate", "--class", "number"],
+            &["rotate-master"],
+        ] {
+            let all: Vec<&str> = ["keys"].iter().chain(arguments).copied().collect();
+            process.command(&all);
+            rotations += 1;
+        }
+    }
+    let report = running.await.unwrap().unwrap();
+    assert!(rotations >= 10, "{rotations}");
+    assert_eq!(report.accepted, count, "{}", report.text());
+    let reconciled = reconcile(&acks, &[&arrivals]).unwrap();
+    assert_eq!((reconciled.lost, reconciled.duplicated), (0, 0), "{reconciled:?}");
+    assert_eq!(reconciled.receipts_missing, 0, "{reconciled:?}");
+    process.stop();
+    Process::start(&config, ops).await.stop();
+    let log = fs::read_to_string(path("veilgate.log")).unwrap();
+    let opened: Vec<_> = log.lines().filter(|line| line.contains("\"JournalOpened\"")).collect();
+    assert!(opened.len() == 2 && opened.iter().all(|line| line.contains("\"damaged\":0")), "{opened:?}");
+    sink.stop().await;
 }
 
 /// Rotations of every kind run without a pause while the gateway is killed again and again.
