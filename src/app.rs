@@ -12,7 +12,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use veilgate_admission::{Accounts, Registry};
 use veilgate_config::{Changes, Config, ConfigError, JournalEngine};
-use veilgate_flow::{Flow, Gate, OptOuts, Outcomes, Restored, Turn, pending_cdrs, reserve_ids};
+use veilgate_flow::{
+    Flow, Gate, OptOuts, Outcomes, Restored, Turn, frozen_accounts, pending_cdrs, reserve_ids,
+};
 use veilgate_identity::{Identity, Slots, Vault};
 use veilgate_ledger::{Actor, AuditEvent, CarrierName, NodeName};
 use veilgate_names::Monotonic;
@@ -27,6 +29,7 @@ use crate::ledger::{self, AuditFile, CdrFiles, LedgerConfig, LedgerSender, writt
 use crate::north::smpp_server::{ConnectionLimits, Doorkeeper, listen};
 use crate::north::smpp_session::Shared;
 use crate::north::tls;
+use crate::purge::Purger;
 use crate::settings;
 use crate::south::channels::Channels;
 use crate::telemetry::Telemetry;
@@ -205,7 +208,7 @@ impl App {
             took_ms: clock::mono().since(began),
         }
         .emit(&telemetry);
-        threads.push(start_maintenance(&store, &hub).map_err(file(&config.data_dir))?);
+        threads.push(start_maintenance(&config, &store, &hub).map_err(file(&config.data_dir))?);
         let limits = ConnectionLimits {
             total: many(config.north.max_connections),
             per_address: many(config.north.max_connections_per_ip),
@@ -439,7 +442,9 @@ impl Probe for App {
         }
         for account in self.accounts.all() {
             let pending = self.hub.flow.outbox(account.id()).lock().pending();
-            metrics.account(account.id()).deliveries_pending.set(gauge(pending));
+            let metrics = metrics.account(account.id());
+            metrics.deliveries_pending.set(gauge(pending));
+            metrics.frozen.set(account.is_frozen().into());
         }
     }
 }
@@ -534,8 +539,11 @@ fn build_flow(
         opt_outs: OptOuts::new(REGISTRY_CAPACITY),
     };
     let journal = config.data_dir.join("journal");
-    let first_id =
-        reserve_ids(store, clock::now()).map_err(|error| StartError::Store { path: journal, error })?;
+    let failed = |error| StartError::Store { path: journal.clone(), error };
+    let first_id = reserve_ids(store, clock::now()).map_err(failed)?;
+    for record in frozen_accounts(store).map_err(failed)? {
+        accounts.freeze(&record.account);
+    }
     let mut entropy = [0; 12];
     clock::entropy(&mut entropy);
     let node = NodeName::parse(config.node.as_str()).map_err(|_| {
@@ -630,7 +638,12 @@ fn restore(config: &Config, hub: &Arc<Hub>, store: &Arc<dyn Store>) -> Result<Re
 }
 
 /// Tidies up the store, a little at a time, until the process ends.
-fn start_maintenance(store: &Arc<dyn Store>, hub: &Arc<Hub>) -> std::io::Result<JoinHandle<()>> {
+fn start_maintenance(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    hub: &Arc<Hub>,
+) -> std::io::Result<JoinHandle<()>> {
+    let mut purger = Purger::new(config.registry.keep_expired);
     let (store, hub) = (Arc::downgrade(store), Arc::downgrade(hub));
     std::thread::Builder::new().name("maintain".to_owned()).spawn(move || {
         while let (Some(store), Some(hub)) = (store.upgrade(), hub.upgrade()) {
@@ -652,6 +665,7 @@ fn start_maintenance(store: &Arc<dyn Store>, hub: &Arc<Hub>) -> std::io::Result<
                     false
                 }
             };
+            purger.step(&hub);
             drop((store, hub));
             std::thread::park_timeout(if more { Duration::from_millis(10) } else { MAINTAIN });
         }

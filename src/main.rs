@@ -14,7 +14,7 @@ use veilgate::telemetry::Telemetry;
 use veilgate::telemetry::words::StopCause;
 use veilgate::{clock, demo, keys, ledger};
 use veilgate_config::Config;
-use veilgate_names::{AuthorizationId, ChannelId};
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, PlatformId};
 
 mod cli;
 
@@ -71,6 +71,11 @@ enum Command {
         #[command(subcommand)]
         command: TenantCommand,
     },
+    /// North accounts: shut out, or let in again.
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
     /// Switch a channel until the next start or reload.
     Channel {
         #[command(subcommand)]
@@ -109,14 +114,40 @@ struct IdentityImport {
 enum AuthorizationsCommand {
     /// Register authorizations from a file of JSON lines, each by itself.
     Import {
-        /// The file.
+        /// The file (.gz and .zst too).
         file: PathBuf,
+        /// The notary that gave them; needed where several are configured.
+        #[arg(long)]
+        platform: Option<String>,
     },
     /// End authorizations: nothing leaves under them when this returns.
-    Revoke {
-        /// Their ids.
-        #[arg(required = true)]
-        ids: Vec<String>,
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Revoke {
+    /// Their ids.
+    ids: Vec<String>,
+    /// A file with one id a line; millions are no matter.
+    #[arg(long)]
+    file: Option<PathBuf>,
+    /// Everything registered for this enterprise until now, at once.
+    #[arg(long)]
+    enterprise: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum AccountCommand {
+    /// Shut it out, over reloads and restarts: its binds end, new ones are refused.
+    Freeze {
+        /// Its name.
+        system_id: String,
+    },
+    /// Let it in again, also after it was frozen for guessing recipients.
+    Unfreeze {
+        /// Its name.
+        system_id: String,
     },
 }
 
@@ -152,7 +183,7 @@ enum TenantCommand {
     /// Destroy an enterprise's data keys, and so what they sealed: its messages, authorizations and numbers in CDRs.
     Offboard {
         /// The enterprise, which the configuration no longer has, or as suspended.
-        enterprise: veilgate_names::EnterpriseId,
+        enterprise: EnterpriseId,
         /// End what is under way: queued messages become CANCELLED, deliveries are dropped.
         #[arg(long)]
         force: bool,
@@ -237,10 +268,21 @@ fn operate(path: &Path, actor: Option<&str>, command: Command) -> Result<(), Str
     let config = read_config(path).map_err(text)?;
     let actor = actor_name(actor)?;
     let socket = config.ops_socket();
-    if let Command::Authorizations { command: AuthorizationsCommand::Import { file } } = &command {
-        let lines = std::fs::File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let mut client = Client::connect(&socket, actor).map_err(text)?;
-        return show(client.import_authorizations(std::io::BufReader::new(lines)).map_err(text)?);
+    let open =
+        |file: &Path| veilgate::files::open(file).map_err(|error| format!("{}: {error}", file.display()));
+    if let Command::Authorizations { command } = &command {
+        let mut client = Client::connect(&socket, actor.clone()).map_err(text)?;
+        match command {
+            AuthorizationsCommand::Import { file, platform } => {
+                let platform = platform.as_deref().map(PlatformId::parse).transpose();
+                let platform = platform.map_err(|error| format!("platform: {error}"))?;
+                return show(client.import_authorizations(platform, open(file)?).map_err(text)?);
+            }
+            AuthorizationsCommand::Revoke(Revoke { file: Some(file), .. }) => {
+                return show(client.revoke(open(file)?).map_err(text)?);
+            }
+            AuthorizationsCommand::Revoke(_) => {}
+        }
     }
     show(client::call(&socket, request(command)?, actor).map_err(text)?)
 }
@@ -251,6 +293,7 @@ fn actor_name(actor: Option<&str>) -> Result<Option<ActorName>, String> {
 }
 
 fn request(command: Command) -> Result<Request, String> {
+    let account = |name: &str| AccountId::parse(name).map_err(|error| format!("account: {error}"));
     let channel = |name: &str| ChannelId::parse(name).map_err(|error| format!("channel: {error}"));
     Ok(match command {
         Command::Identity { command: IdentityCommand::Import(import) } => {
@@ -262,9 +305,23 @@ fn request(command: Command) -> Result<Request, String> {
                 _ => return Err("give --bindings and --tenures, or --changes".to_owned()),
             }
         }
-        Command::Authorizations { command: AuthorizationsCommand::Revoke { ids } } => {
-            let ids: Result<Vec<_>, _> = ids.iter().map(|id| AuthorizationId::parse(id)).collect();
-            Request::Revoke { authorization_ids: ids.map_err(|error| format!("authorization id: {error}"))? }
+        Command::Authorizations { command: AuthorizationsCommand::Revoke(revoke) } => match revoke.enterprise
+        {
+            Some(name) => Request::RevokeEnterprise {
+                enterprise: EnterpriseId::parse(&name).map_err(|error| format!("enterprise: {error}"))?,
+            },
+            None => {
+                let ids: Result<Vec<_>, _> = revoke.ids.iter().map(|id| AuthorizationId::parse(id)).collect();
+                Request::Revoke {
+                    authorization_ids: ids.map_err(|error| format!("authorization id: {error}"))?,
+                }
+            }
+        },
+        Command::Account { command: AccountCommand::Freeze { system_id } } => {
+            Request::AccountFreeze { account: account(&system_id)? }
+        }
+        Command::Account { command: AccountCommand::Unfreeze { system_id } } => {
+            Request::AccountUnfreeze { account: account(&system_id)? }
         }
         Command::Channel { command: ChannelCommand::Enable { channel: name } } => {
             Request::ChannelEnable { channel: channel(&name)? }
@@ -289,8 +346,16 @@ fn absolute(path: &Path) -> Result<PathBuf, String> {
 fn show(response: Response) -> Result<(), String> {
     match response {
         Response::Refused(refusal) => Err(refusal.to_string()),
-        Response::Revoked { revoked, unknown, stopped } => {
-            say(&format!("revoked {revoked}, unknown {unknown}, messages stopped {stopped}"));
+        Response::Revoked { revoked, already, unknown, stopped } => {
+            say(&format!(
+                "revoked {revoked}, already revoked {already}, unknown {unknown}, messages stopped {stopped}"
+            ));
+            Ok(())
+        }
+        Response::AccountSwitched { frozen, changed } => {
+            let (state, before) =
+                (if frozen { "frozen" } else { "let in" }, if changed { "" } else { " already" });
+            say(&format!("{state}{before}"));
             Ok(())
         }
         Response::Imported { put, tenures, refused } => {

@@ -1,43 +1,39 @@
 //! What the commands on the ops socket do.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read};
-use std::path::{Path, PathBuf};
+mod accounts;
+mod authorizations;
+mod keys;
+
+use std::io::BufWriter;
+use std::path::Path;
 use std::sync::Arc;
 
-use veilgate_admission::{Record, Registered, Revoked, Revoker};
 use veilgate_config::Changes;
 use veilgate_flow::Turn;
 use veilgate_identity::{Vault, apply_changes, import};
 use veilgate_ledger::{Actor as Auditor, AuditEvent, ConfigPart};
-use veilgate_names::{AuthorizationId, ChannelId, PlatformId, Reason, looks_like_a_number};
-use veilgate_notary::Authorization;
+use veilgate_names::ChannelId;
 
 use crate::admin::{AccountStatus, Actor, ChannelStatus, Operations, Request, Response, Status};
 use crate::app::{App, ReloadError, vault_file};
 use crate::clock;
+use crate::files;
 use crate::keys::replace_file;
 use crate::telemetry::KeyName;
-use crate::telemetry::events::{
-    ImportRefused, Imported, ReloadNeedsRestart, ReloadRefused, Revoked as RevokedEvent,
-};
+use crate::telemetry::events::{ImportRefused, Imported, ReloadNeedsRestart, ReloadRefused};
 use crate::telemetry::words::{ImportKind, ImportRefusal};
-
-mod keys;
-
-/// Refused lines told one by one.
-const MAX_REFUSED: usize = 1000;
-/// Records in one turn of an import.
-const IMPORT_TURN: usize = 256;
 
 impl Operations for Arc<App> {
     async fn perform(&self, request: Request, actor: Actor) -> Response {
         let app = Arc::clone(self);
         match request {
             Request::Revoke { authorization_ids } => app.revoke(&authorization_ids, &actor).await,
-            Request::AuthorizationsImport { path, lines } => {
-                app.import_authorizations(path, lines, &actor).await
+            Request::RevokeEnterprise { enterprise } => app.revoke_enterprise(&enterprise, &actor).await,
+            Request::AuthorizationsImport { platform, path, lines } => {
+                app.import_authorizations(platform, path, lines, &actor).await
             }
+            Request::AccountFreeze { account } => app.freeze(&account, &actor).await,
+            Request::AccountUnfreeze { account } => app.unfreeze(&account, &actor).await,
             Request::IdentityImport { bindings, tenures } => {
                 blocking(move || {
                     let vault = app.read_feed(&bindings, &tenures);
@@ -68,35 +64,6 @@ impl Operations for Arc<App> {
 }
 
 impl App {
-    /// Ends authorizations. Answered when nothing more can leave under them and that is durable (A-6.1.1.6-1).
-    async fn revoke(&self, ids: &[AuthorizationId], actor: &Actor) -> Response {
-        let registry = &self.hub.flow.gate().registry;
-        let mistaken =
-            |id: &AuthorizationId| looks_like_a_number(id.as_str()) && registry.by_id(id).is_none();
-        if ids.iter().any(mistaken) {
-            // It would stand in journal and audit file for good.
-            return Response::refused("nothing revoked: one of the ids is a phone number");
-        }
-        let at = clock::now();
-        let results = self.hub.flow.gate().registry.revoke(ids, &Revoker::Carrier, at.wall);
-        let count =
-            |wanted: &[Revoked]| results.iter().filter(|(_, result, _)| wanted.contains(result)).count();
-        let (revoked, unknown) =
-            (count(&[Revoked::Now, Revoked::Before]), count(&[Revoked::Unknown, Revoked::Full]));
-        for (id, result, _) in &results {
-            self.hub.ledger.audit(auditor(actor), revocation(id.clone(), *result));
-        }
-        let records: Vec<Record> = results.into_iter().filter_map(|(_, _, record)| record).collect();
-        if !self.store(|turn, done| self.hub.flow.record_revocations(records, turn, done)).await {
-            return Response::refused("revoked, but not durable: the journal fails");
-        }
-        let stopped = self.hub.flow.stopped(ids);
-        let (revoked, unknown, stopped) = (wide(revoked), wide(unknown), wide(stopped));
-        RevokedEvent { count: revoked, unknown, stopped, actor_uid: actor.uid }.emit(&self.hub.telemetry);
-        self.hub.wake_all();
-        Response::Revoked { revoked, unknown, stopped }
-    }
-
     /// Commits what `fill` puts into a turn; false if the journal fails.
     async fn store(&self, fill: impl FnOnce(&mut Turn, Box<dyn FnOnce(bool) + Send>)) -> bool {
         let (done, durable) = tokio::sync::oneshot::channel();
@@ -111,85 +78,16 @@ impl App {
         durable.await.unwrap_or(false)
     }
 
-    async fn store_registrations(&self, registered: Vec<Arc<Registered>>) -> bool {
-        self.store(|turn, done| self.hub.flow.record_registrations(registered, turn, done)).await
-    }
-
-    async fn import_authorizations(
-        &self,
-        path: Option<PathBuf>,
-        lines: Vec<String>,
-        actor: &Actor,
-    ) -> Response {
-        let began = clock::mono();
-        let reader: Box<dyn BufRead + Send> = match path {
-            None => Box::new(std::io::Cursor::new(lines.join("\n"))),
-            Some(path) => match File::open(&path).and_then(|file| decompressed(&path, file)) {
-                Ok(file) => Box::new(BufReader::new(file)),
-                Err(_) => return Response::refused("the file cannot be read"),
-            },
-        };
-        let Some(platform) = self.config().platforms.first().map(|platform| platform.id.clone()) else {
-            return Response::refused("no platform is configured");
-        };
-        let (mut put, mut refused, mut registered) = (0, Vec::new(), Vec::new());
-        let mut refusals = 0;
-        for (number, line) in (1..).zip(reader.split(b'\n')) {
-            let Ok(line) = line else { return Response::refused("the file cannot be read") };
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            match self.register(&line, &platform) {
-                Ok(authorization) => {
-                    put += 1;
-                    registered.push(authorization);
-                }
-                Err(why) => {
-                    refusals += 1;
-                    if refused.len() < MAX_REFUSED {
-                        refused.push((number, why));
-                    }
-                }
-            }
-            if registered.len() >= IMPORT_TURN
-                && !self.store_registrations(std::mem::take(&mut registered)).await
-            {
-                return Response::refused("the journal fails");
-            }
-        }
-        if !self.store_registrations(registered).await {
-            return Response::refused("the journal fails");
-        }
-        self.hub.ledger.audit(auditor(actor), AuditEvent::AuthorizationsRegistered { count: put });
-        if refusals > 0 {
-            self.hub.ledger.audit(auditor(actor), AuditEvent::AuthorizationsRefused { count: refusals });
-        }
-        let took_ms = clock::mono().since(began);
-        let kind = ImportKind::Authorizations;
-        Imported { kind, put, tenures: 0, refused: wide(refused.len()), took_ms }.emit(&self.hub.telemetry);
-        Response::Imported { put, tenures: 0, refused }
-    }
-
-    fn register(&self, line: &[u8], platform: &PlatformId) -> Result<Arc<Registered>, String> {
-        let authorization = Authorization::from_json(line.trim_ascii()).map_err(|error| error.to_string())?;
-        let directory = self.hub.flow.gate().directory.load();
-        let profile = directory.platform(platform).ok_or("the platform is not configured")?;
-        let registry = &self.hub.flow.gate().registry;
-        let registration = registry.register(authorization, platform, profile, clock::wall());
-        registration.map(|registration| registration.authorization).map_err(|reason| reason.name().to_owned())
-    }
-
     fn read_feed(&self, bindings: &Path, tenures: &Path) -> Result<Vault, String> {
         let unreadable = |_| "a file cannot be read".to_owned();
-        let bindings =
-            File::open(bindings).and_then(|file| decompressed(bindings, file)).map_err(unreadable)?;
-        let tenures = File::open(tenures).and_then(|file| decompressed(tenures, file)).map_err(unreadable)?;
+        let bindings = files::open(bindings).map_err(unreadable)?;
+        let tenures = files::open(tenures).map_err(unreadable)?;
         import(bindings, tenures, self.keys.ring()).map_err(|error| error.to_string())
     }
 
     fn read_changes(&self, path: &Path) -> Result<Vault, String> {
         let unreadable = |_| "the file cannot be read".to_owned();
-        let changes = File::open(path).and_then(|file| decompressed(path, file)).map_err(unreadable)?;
+        let changes = files::open(path).map_err(unreadable)?;
         apply_changes(&self.identity.vault(), changes, self.keys.ring()).map_err(|error| error.to_string())
     }
 
@@ -234,6 +132,7 @@ impl App {
             .map(|account| AccountStatus {
                 account: account.id().to_string(),
                 binds: account.binds(),
+                frozen: account.is_frozen(),
                 pending_deliveries: wide(self.hub.flow.outbox(account.id()).lock().pending()),
             })
             .collect();
@@ -336,16 +235,6 @@ fn auditor(actor: &Actor) -> Auditor {
     actor.uid.map_or(Auditor::Unknown, |uid| Auditor::Operator { uid, name: actor.name.clone() })
 }
 
-/// An id that is not known is barred for the future, but nothing was revoked.
-fn revocation(authorization: AuthorizationId, result: Revoked) -> AuditEvent {
-    let reason = match result {
-        Revoked::Now | Revoked::Before => return AuditEvent::AuthorizationRevoked { authorization },
-        Revoked::Unknown | Revoked::Full => Reason::AuthMissing,
-        Revoked::NotPermitted => Reason::NotPermitted,
-    };
-    AuditEvent::RevocationRefused { authorization, reason }
-}
-
 /// One record a part that changed; one for all if none did.
 fn reloaded(changes: &Changes) -> Vec<AuditEvent> {
     let event = |(part, (added, changed, removed))| {
@@ -361,16 +250,6 @@ fn reloaded(changes: &Changes) -> Vec<AuditEvent> {
     ];
     let events: Vec<_> = parts.into_iter().filter(|(_, counts)| *counts != (0, 0, 0)).map(event).collect();
     if events.is_empty() { vec![event((ConfigPart::Whole, (0, 0, 0)))] } else { events }
-}
-
-/// `.gz` and `.zst` are unpacked on the way.
-fn decompressed(path: &Path, file: File) -> std::io::Result<Box<dyn Read + Send>> {
-    let file = BufReader::with_capacity(1 << 20, file);
-    Ok(match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-        Some("zst") => Box::new(zstd::stream::read::Decoder::with_buffer(file)?),
-        _ => Box::new(file),
-    })
 }
 
 fn wide(count: usize) -> u64 {

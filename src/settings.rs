@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use veilgate_admission::{
-    AccountConfig, CertificateFingerprint, LockoutPolicy, PasswordHash, PlatformProfile, ProofPolicy, Tenant,
+    AccountConfig, CertificateFingerprint, GuessingAction, GuessingPolicy, LockoutPolicy, PasswordHash,
+    PlatformProfile, ProofPolicy, Tenant,
 };
 use veilgate_config::{self as config, Config};
 use veilgate_flow::{ChannelRules, Directory, FlowRules, NumberRules, OptOutRules, OptOutScope, ReplyRules};
@@ -179,7 +180,21 @@ fn one_account(
         certificate: account.certificate_sha256.map(|fingerprint| CertificateFingerprint(fingerprint.0)),
         suspended: account.suspended,
         default_service_number: account.default_service_number,
+        guessing: guessing(account, &config.guessing),
     })
+}
+
+fn guessing(account: &config::Account, rules: &config::Guessing) -> GuessingPolicy {
+    GuessingPolicy {
+        failures: rules.failures,
+        within: rules.within,
+        share_percent: rules.share_percent,
+        action: match account.guessing.unwrap_or(rules.action) {
+            config::GuessingAction::Freeze => GuessingAction::Freeze,
+            config::GuessingAction::Alarm => GuessingAction::Alarm,
+            config::GuessingAction::Off => GuessingAction::Off,
+        },
+    }
 }
 
 /// How many deliveries may be pending for each account.

@@ -123,6 +123,9 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         flow: _,
         replies: _,
         opt_out: _,
+        registry: _,
+        // Taken over with the accounts.
+        guessing: _,
         journal: _,
         ledger: _,
         ops: _,
@@ -154,6 +157,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         }
         opt_out { words, beginnings, scope, confirmation, confirm_every }
         replies { tie_break, quarantine, part_timeout, max_parts, max_parts_per_writer, max_octets }
+        registry { keep_expired }
         journal { engine, segment_bytes, capacity_bytes, compact_below_percent, group_max }
         ledger { carrier, cdr_dir, audit_file, rotate_every, rotate_bytes, audit_key_file }
         ops { listen, socket, ready_channels }

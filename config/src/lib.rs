@@ -3,6 +3,7 @@
 
 mod changes;
 mod check;
+mod consent;
 mod error;
 mod flow;
 mod load;
@@ -17,6 +18,7 @@ mod text;
 mod words;
 
 pub use changes::{Changes, ListChanges};
+pub use consent::{Guessing, Registry};
 pub use error::ConfigError;
 pub use flow::{CarrierName, EdiKey, Flow, Identity, Journal, Ledger};
 pub use north::{North, NorthTls};
@@ -26,5 +28,6 @@ pub use replies::Replies;
 pub use root::{Config, Log, MasterKey, NodeName, Ops, Pkcs11, TokenName};
 pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId, SystemType};
 pub use words::{
-    AddressForm, Alphabet, BindMode, IdFormat, JournalEngine, LogFormat, LogLevel, OptOutScope, Proof,
+    AddressForm, Alphabet, BindMode, GuessingAction, IdFormat, JournalEngine, LogFormat, LogLevel,
+    OptOutScope, Proof,
 };

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use veilgate_names::{AccountId, AccountKind, EnterpriseId, PlatformId, ServiceNumber};
 
 use crate::text::{FromText, count, hours, some_text, some_whole, text, texts, whole};
-use crate::words::Proof;
+use crate::words::{GuessingAction, Proof};
 
 /// A notary platform.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -88,6 +88,9 @@ pub struct Account {
     /// Whether it is refused for now. Default false.
     #[serde(default)]
     pub suspended: bool,
+    /// What is done about it when it guesses recipients. Default: `guessing.action`.
+    #[serde(default, deserialize_with = "some_text")]
+    pub guessing: Option<GuessingAction>,
     /// Receipts and replies that may wait for it, 1-100000000. Default 100000.
     #[serde(default = "count::<100_000>", deserialize_with = "whole::<_, _, 1, 100_000_000>")]
     pub max_pending_deliveries: NonZeroU32,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::consent::{Guessing, Registry};
 use crate::flow::{EdiKey, Flow, Identity, Journal, Ledger};
 use crate::north::North;
 use crate::opt_out::OptOut;
@@ -61,6 +62,12 @@ pub struct Config {
     /// Replies: whose they are, and long ones.
     #[serde(default)]
     pub replies: Replies,
+    /// The authorizations held.
+    #[serde(default)]
+    pub registry: Registry,
+    /// Accounts that name recipients who do not exist.
+    #[serde(default)]
+    pub guessing: Guessing,
     /// The durable journal.
     #[serde(default)]
     pub journal: Journal,

@@ -43,6 +43,16 @@ words! {
         Optional = "optional",
     }
 
+    /// What is done about an account that guesses recipients.
+    GuessingAction "\"freeze\", \"alarm\" or \"off\"" {
+        /// It is shut out until staff let it in again.
+        Freeze = "freeze",
+        /// Staff are told.
+        Alarm = "alarm",
+        /// Nothing is counted.
+        Off = "off",
+    }
+
     /// What a bind to an SMSC carries.
     BindMode "\"transceiver\", \"transmitter\" or \"receiver\"" {
         /// Both directions.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use veilgate_ledger::ActorName;
+use veilgate_names::{AuthorizationId, PlatformId};
 
 use super::protocol::{Call, MAX_REQUEST, MAX_RESPONSE, Refusal, Request, Response};
 
@@ -33,6 +34,9 @@ pub enum CallError {
     /// The file to import cannot be read.
     #[error("cannot read the file: {0}")]
     File(io::Error),
+    /// A line is no authorization id.
+    #[error("a line is no authorization id; the batches before it are done")]
+    NoId,
 }
 
 /// Sends one request and waits for its answer.
@@ -76,44 +80,102 @@ impl Client {
         serde_json::from_slice(&answer).map_err(|_| CallError::Unreadable)
     }
 
-    /// Registers authorizations from JSON lines, as many at a time as fit a request. Empty lines are skipped.
+    /// Registers authorizations of a platform from JSON lines, as many at a time as fit a request. Empty lines are
+    /// skipped.
     ///
     /// # Errors
     /// As for [`Self::call`]; what was registered before stays.
-    pub fn import_authorizations(&mut self, lines: impl BufRead) -> Result<Response, CallError> {
+    pub fn import_authorizations(
+        &mut self,
+        platform: Option<PlatformId>,
+        lines: impl BufRead,
+    ) -> Result<Response, CallError> {
         let mut sum = Sum::default();
-        let (mut batch, mut octets, mut first) = (Vec::new(), 0, 1);
-        for (number, line) in (1..).zip(lines.lines()) {
-            let line = line.map_err(CallError::File)?;
-            let size = escaped(&line);
-            if octets + size > MAX_REQUEST - 1024 && !batch.is_empty() {
-                if let Some(refused) = self.send(std::mem::take(&mut batch), first, &mut sum)? {
-                    return Ok(refused);
+        for batch in Batches::new(lines) {
+            let Batch { first, lines } = batch.map_err(CallError::File)?;
+            let platform = platform.clone();
+            match self.call(Request::AuthorizationsImport { platform, path: None, lines })? {
+                Response::Imported { put, refused, .. } => {
+                    sum.put += put;
+                    let room = TOLD.saturating_sub(sum.refused.len());
+                    let refused = refused.into_iter().map(|(line, why)| (line + first - 1, why));
+                    sum.refused.extend(refused.take(room));
                 }
-                octets = 0;
+                other => return Ok(other),
             }
-            if batch.is_empty() {
-                first = number;
-            }
-            octets += size;
-            batch.push(line);
         }
-        let refused = if batch.is_empty() { None } else { self.send(batch, first, &mut sum)? };
-        Ok(refused.unwrap_or(Response::Imported { put: sum.put, tenures: 0, refused: sum.refused }))
+        Ok(Response::Imported { put: sum.put, tenures: 0, refused: sum.refused })
     }
 
-    /// Sends the lines from number `first` on; gives back an answer that is no import's.
-    fn send(&mut self, lines: Vec<String>, first: u64, sum: &mut Sum) -> Result<Option<Response>, CallError> {
-        match self.call(Request::AuthorizationsImport { path: None, lines })? {
-            Response::Imported { put, refused, .. } => {
-                sum.put += put;
-                let room = TOLD.saturating_sub(sum.refused.len());
-                let refused = refused.into_iter().map(|(line, why)| (line + first - 1, why));
-                sum.refused.extend(refused.take(room));
-                Ok(None)
+    /// Revokes the authorizations whose ids stand on the lines, as many at a time as fit a request; those of each
+    /// request are in force and durable before the next. Empty lines are skipped. Doing it again changes nothing, so
+    /// one that broke off is simply repeated.
+    ///
+    /// # Errors
+    /// As for [`Self::call`], and for a line that is no id; what was revoked before stays.
+    pub fn revoke(&mut self, lines: impl BufRead) -> Result<Response, CallError> {
+        let (mut all, mut all_already, mut all_unknown, mut all_stopped) = (0, 0, 0, 0);
+        for batch in Batches::new(lines) {
+            let lines = batch.map_err(CallError::File)?.lines;
+            let ids = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+            let authorization_ids: Vec<AuthorizationId> =
+                ids.map(AuthorizationId::parse).collect::<Result<_, _>>().map_err(|_| CallError::NoId)?;
+            match self.call(Request::Revoke { authorization_ids })? {
+                Response::Revoked { revoked, already, unknown, stopped } => {
+                    all += revoked;
+                    all_already += already;
+                    all_unknown += unknown;
+                    all_stopped += stopped;
+                }
+                other => return Ok(other),
             }
-            other => Ok(Some(other)),
         }
+        let (revoked, already, unknown, stopped) = (all, all_already, all_unknown, all_stopped);
+        Ok(Response::Revoked { revoked, already, unknown, stopped })
+    }
+}
+
+/// Lines that fit one request.
+struct Batch {
+    /// The number of the first, from 1.
+    first: u64,
+    lines: Vec<String>,
+}
+
+/// Cuts lines into batches.
+struct Batches<R> {
+    lines: io::Lines<R>,
+    /// The line that did not fit the last batch.
+    left: Option<String>,
+    next: u64,
+}
+
+impl<R: BufRead> Batches<R> {
+    fn new(lines: R) -> Self {
+        Self { lines: lines.lines(), left: None, next: 1 }
+    }
+}
+
+impl<R: BufRead> Iterator for Batches<R> {
+    type Item = io::Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (mut lines, mut octets, first) = (Vec::new(), 0, self.next);
+        loop {
+            let line = match self.left.take().map(Ok).or_else(|| self.lines.next()) {
+                None => break,
+                Some(Err(error)) => return Some(Err(error)),
+                Some(Ok(line)) => line,
+            };
+            octets += escaped(&line);
+            if octets > MAX_REQUEST - 1024 && !lines.is_empty() {
+                self.left = Some(line);
+                break;
+            }
+            self.next += 1;
+            lines.push(line);
+        }
+        (!lines.is_empty()).then_some(Ok(Batch { first, lines }))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"command":"revoke","authorization_ids":["au-1"],"actor":"zhang"}
-//! {"result":"revoked","revoked":1,"unknown":0,"stopped":0}
+//! {"result":"revoked","revoked":1,"already":0,"unknown":0,"stopped":0}
 //! ```
 
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use veilgate_ledger::ActorName;
-use veilgate_names::{AuthorizationId, ChannelId, EnterpriseId};
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, PlatformId};
 
 use crate::keys::{KeyAnswer, KeyCommand};
 use crate::telemetry::words::OpsCommand;
@@ -38,8 +38,22 @@ pub enum Request {
         #[serde(serialize_with = "write_all", deserialize_with = "read_all")]
         authorization_ids: Vec<AuthorizationId>,
     },
-    /// Register authorizations, each by itself. Exactly one of the two is set.
+    /// Revoke everything that was registered for an enterprise until now; in force before the response.
+    RevokeEnterprise {
+        /// Whose.
+        #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
+        enterprise: EnterpriseId,
+    },
+    /// Register authorizations, each by itself. Exactly one of `path` and `lines` is set.
     AuthorizationsImport {
+        /// The notary that gave them. Without it the only one of the configuration.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "write_some",
+            deserialize_with = "read_some"
+        )]
+        platform: Option<PlatformId>,
         /// A file of JSON lines that the gateway can read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         path: Option<PathBuf>,
@@ -71,6 +85,18 @@ pub enum Request {
         #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
         channel: ChannelId,
     },
+    /// Shut an account out, over reloads and restarts.
+    AccountFreeze {
+        /// Which.
+        #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
+        account: AccountId,
+    },
+    /// Let an account in again.
+    AccountUnfreeze {
+        /// Which.
+        #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
+        account: AccountId,
+    },
     /// Stop using a channel.
     ChannelDisable {
         /// Which.
@@ -99,6 +125,9 @@ impl Request {
     pub fn command(&self) -> OpsCommand {
         match self {
             Self::Revoke { .. } => OpsCommand::Revoke,
+            Self::RevokeEnterprise { .. } => OpsCommand::RevokeEnterprise,
+            Self::AccountFreeze { .. } => OpsCommand::AccountFreeze,
+            Self::AccountUnfreeze { .. } => OpsCommand::AccountUnfreeze,
             Self::AuthorizationsImport { .. } => OpsCommand::AuthorizationsImport,
             Self::IdentityImport { .. } => OpsCommand::IdentityImport,
             Self::IdentityChanges { .. } => OpsCommand::IdentityChanges,
@@ -114,7 +143,7 @@ impl Request {
 
     fn is_complete(&self) -> bool {
         match self {
-            Self::AuthorizationsImport { path, lines } => path.is_some() == lines.is_empty(),
+            Self::AuthorizationsImport { path, lines, .. } => path.is_some() == lines.is_empty(),
             _ => true,
         }
     }
@@ -181,8 +210,11 @@ impl Call {
 pub enum Response {
     /// Authorizations are revoked.
     Revoked {
-        /// How many.
+        /// How many were live until now.
         revoked: u64,
+        /// How many had been revoked before.
+        #[serde(default)]
+        already: u64,
         /// How many of those named were not registered.
         unknown: u64,
         /// Messages stopped by it.
@@ -228,6 +260,13 @@ pub enum Response {
     Keys {
         /// What.
         keys: KeyAnswer,
+    },
+    /// An account is frozen or let in again.
+    AccountSwitched {
+        /// Whether it is shut out from now on.
+        frozen: bool,
+        /// Whether that is new.
+        changed: bool,
     },
     /// Nothing was done.
     Refused(Refusal),
@@ -292,6 +331,9 @@ pub struct AccountStatus {
     pub account: String,
     /// Binds that stand.
     pub binds: u32,
+    /// Whether it is shut out until staff let it in again.
+    #[serde(default)]
+    pub frozen: bool,
     /// Receipts and replies waiting for it.
     pub pending_deliveries: u64,
 }
@@ -332,6 +374,17 @@ fn write_one<T: Display, S: Serializer>(id: &T, into: S) -> Result<S::Ok, S::Err
 
 fn write_all<T: Display, S: Serializer>(ids: &[T], into: S) -> Result<S::Ok, S::Error> {
     into.collect_seq(ids.iter().map(ToString::to_string))
+}
+
+fn write_some<T: Display, S: Serializer>(id: &Option<T>, into: S) -> Result<S::Ok, S::Error> {
+    match id {
+        Some(id) => into.collect_str(id),
+        None => into.serialize_none(),
+    }
+}
+
+fn read_some<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    read_one(from).map(Some)
 }
 
 fn read_one<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {

@@ -22,6 +22,7 @@ use veilgate_smpp::side::North;
 
 use crate::clock;
 use crate::hub::{Hub, SessionBox, Wakes};
+use crate::north::guessing;
 use crate::telemetry::events::{
     BindAccepted, BindRefused, DeliveriesFull, NorthClosed, QueueFull, RateRefused,
 };
@@ -373,7 +374,10 @@ impl Connection {
                 self.open.insert(sequence, (at.mono, false));
                 let done = match self.admit(at) {
                     Ok(account) => {
-                        self.shared.hub.flow.submit(&account, self.waiting(sequence), &pdu, at, turn)
+                        let from = self.waiting(sequence);
+                        let done = self.shared.hub.flow.submit(&account, from, &pdu, at, turn);
+                        guessing::watch(&self.shared, &account, done.as_ref().err(), at, turn);
+                        done
                     }
                     Err(refusal) => Err(refusal),
                 };
@@ -383,7 +387,10 @@ impl Connection {
                 self.open.insert(sequence, (at.mono, true));
                 let done = match self.admit(at) {
                     Ok(account) => {
-                        self.shared.hub.flow.data(&account, self.waiting(sequence), &pdu, at, turn)
+                        let from = self.waiting(sequence);
+                        let done = self.shared.hub.flow.data(&account, from, &pdu, at, turn);
+                        guessing::watch(&self.shared, &account, done.as_ref().err(), at, turn);
+                        done
                     }
                     Err(refusal) => Err(refusal),
                 };
@@ -599,6 +606,7 @@ fn refusal_status(refusal: BindRefusal) -> Status {
     match refusal {
         BindRefusal::InvalidSystemId | BindRefusal::InvalidPassword => Status::RINVPASWD,
         BindRefusal::NotAllowed
+        | BindRefusal::Inactive
         | BindRefusal::TooManyBinds
         | BindRefusal::NowLockedOut
         | BindRefusal::LockedOut => Status::RBINDFAIL,
@@ -610,6 +618,7 @@ fn refusal_word(refusal: BindRefusal) -> RefusalWord {
         BindRefusal::InvalidSystemId => RefusalWord::UnknownAccount,
         BindRefusal::InvalidPassword => RefusalWord::Password,
         BindRefusal::NotAllowed => RefusalWord::Address,
+        BindRefusal::Inactive => RefusalWord::Suspended,
         BindRefusal::TooManyBinds => RefusalWord::TooManyBinds,
         BindRefusal::NowLockedOut | BindRefusal::LockedOut => RefusalWord::LockedOut,
     }
@@ -627,7 +636,7 @@ fn audit_cause(refusal: BindRefusal) -> RefusedBind {
     match refusal {
         BindRefusal::InvalidSystemId => RefusedBind::UnknownAccount,
         BindRefusal::InvalidPassword => RefusedBind::WrongPassword,
-        BindRefusal::NotAllowed => RefusedBind::NotAllowed,
+        BindRefusal::NotAllowed | BindRefusal::Inactive => RefusedBind::NotAllowed,
         BindRefusal::TooManyBinds => RefusedBind::TooManyBinds,
         BindRefusal::NowLockedOut | BindRefusal::LockedOut => RefusedBind::LockedOut,
     }

@@ -356,6 +356,34 @@ events! {
         actor_uid: Option<u32>,
     } counts |event, metrics| metrics.revocations.inc_by(event.count);
 
+    /// Authorizations that ended long ago were forgotten.
+    Purged INFO "authorizations that ended long ago forgotten" {
+        /// How many.
+        count: u64,
+    } counts |event, metrics| metrics.purged.inc_by(event.count);
+
+    /// An account names recipients who do not exist: somebody may be trying out pseudonyms or device IDs.
+    GuessingSuspected ERROR "account names recipients who do not exist" {
+        /// Whose.
+        account: AccountId,
+        /// Submits within the window that named nobody.
+        failures: u32,
+        /// Those, and the accepted ones.
+        submits: u32,
+        /// Whether the account is frozen now.
+        frozen: bool,
+    } counts |_event, metrics| metrics.guessing_alarms.inc();
+
+    /// Staff shut an account out, or let it in again.
+    AccountSwitched INFO "account frozen or let in again" {
+        /// Which.
+        account: AccountId,
+        /// Whether it is shut out from now on.
+        frozen: bool,
+        /// The user id of the process that asked.
+        actor_uid: Option<u32>,
+    };
+
     /// A command came on the ops socket.
     OpsCalled INFO "ops command" {
         /// Which.

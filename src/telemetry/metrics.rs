@@ -51,6 +51,10 @@ pub struct Metrics {
     pub revocations: Counter,
     /// Authorizations registered.
     pub authorizations: Gauge,
+    /// Authorizations forgotten after their time.
+    pub purged: Counter,
+    /// Accounts that seemed to guess recipients.
+    pub guessing_alarms: Counter,
     /// Configurations taken over.
     pub reloads: Counter,
     /// Configurations not taken over.
@@ -152,6 +156,12 @@ impl Metrics {
             imports: words(into, "imports", "Imports done", "kind"),
             revocations: counter(into, "revocations", "Authorizations revoked"),
             authorizations: gauge(into, "authorizations", "Authorizations registered"),
+            purged: counter(into, "authorizations_purged", "Authorizations forgotten after their time"),
+            guessing_alarms: counter(
+                into,
+                "guessing_alarms",
+                "Times an account named more recipients who do not exist than is allowed",
+            ),
             reloads: counter(into, "reloads", "Configurations taken over while running"),
             reloads_refused: counter(into, "reloads_refused", "Configurations not taken over while running"),
             panics: counter(into, "panics", "Panics"),

@@ -271,6 +271,12 @@ words! {
         ChannelEnable = "channel-enable",
         /// Stop using a channel.
         ChannelDisable = "channel-disable",
+        /// Revoke everything of an enterprise.
+        RevokeEnterprise = "revoke-enterprise",
+        /// Shut an account out.
+        AccountFreeze = "account-freeze",
+        /// Let an account in again.
+        AccountUnfreeze = "account-unfreeze",
         /// A line that is no command.
         Unreadable = "unreadable",
     }

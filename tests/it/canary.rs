@@ -87,7 +87,7 @@ fn plan() -> Plan {
 
 async fn register(gateway: &Gateway) {
     let lines = json_lines(gateway).into_iter().take(REGISTERED).collect();
-    gateway.ops(Request::AuthorizationsImport { path: None, lines }).await;
+    gateway.ops(Request::AuthorizationsImport { platform: None, path: None, lines }).await;
 }
 
 fn json_lines(gateway: &Gateway) -> Vec<String> {

@@ -388,7 +388,8 @@ impl Gateway {
 
     async fn register_all(&self) {
         let path = Some(self.folder().join("feed/authorizations.jsonl"));
-        let response = self.ops(Request::AuthorizationsImport { path, lines: Vec::new() }).await;
+        let response =
+            self.ops(Request::AuthorizationsImport { platform: None, path, lines: Vec::new() }).await;
         let OpsResponse::Imported { refused, .. } = response else { panic!("{response:?}") };
         assert!(refused.is_empty(), "{refused:?}");
     }

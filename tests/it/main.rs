@@ -13,6 +13,7 @@ mod at_rest;
 mod audit;
 mod canary;
 mod gateway;
+mod guessing;
 mod keys;
 mod kill;
 mod operations;

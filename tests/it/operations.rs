@@ -32,7 +32,7 @@ fn channel(name: &str) -> ChannelId {
 
 async fn revoke(gateway: &Gateway, persons: &[&Person]) -> (u64, u64, u64) {
     match gateway.ops(Request::Revoke { authorization_ids: ids(persons) }).await {
-        Response::Revoked { revoked, unknown, stopped } => (revoked, unknown, stopped),
+        Response::Revoked { revoked, unknown, stopped, .. } => (revoked, unknown, stopped),
         other => panic!("{other:?}"),
     }
 }
@@ -182,7 +182,7 @@ async fn authorizations_are_imported_line_by_line() {
     lines.insert(3, String::new());
     lines.insert(4, lines[0].replace("\"enterprise_id\":\"ent-1\"", "\"enterprise_id\":\"?\""));
     let Response::Imported { put, refused, .. } =
-        gateway.ops(Request::AuthorizationsImport { path: None, lines }).await
+        gateway.ops(Request::AuthorizationsImport { platform: None, path: None, lines }).await
     else {
         panic!("refused")
     };
@@ -193,7 +193,9 @@ async fn authorizations_are_imported_line_by_line() {
     gateway.restart().await;
     gateway.bind("shop").await.accepted(&to(gateway.person(2), "still covered")).await;
     let file = gateway.folder().join("nowhere.jsonl");
-    let response = gateway.ops(Request::AuthorizationsImport { path: Some(file), lines: Vec::new() }).await;
+    let response = gateway
+        .ops(Request::AuthorizationsImport { platform: None, path: Some(file), lines: Vec::new() })
+        .await;
     assert!(matches!(response, Response::Refused(_)), "{response:?}");
     gateway.settled().await;
     gateway.stop().await;

@@ -105,7 +105,8 @@ pub(crate) async fn register_again(
         assert!(line.contains(old), "{old} in {line}");
         line = line.replace(old, new);
     }
-    let answer = gateway.ops(Request::AuthorizationsImport { path: None, lines: vec![line] }).await;
+    let answer =
+        gateway.ops(Request::AuthorizationsImport { platform: None, path: None, lines: vec![line] }).await;
     assert!(
         matches!(&answer, Response::Imported { put: 1, refused, .. } if refused.is_empty()),
         "{answer:?}"

@@ -16,6 +16,7 @@ use veilgate::clock;
 use veilgate::telemetry::Telemetry;
 use veilgate_admission::PasswordHash;
 use veilgate_config::Config;
+use veilgate_names::PlatformId;
 use veilgate_simulators::feed::{EdiMaker, FeedOptions, generate};
 
 use crate::smpp_raw::{BIND_TRANSCEIVER, PASSWORD, PATIENCE, Peer, RESPONSE, SERVICE_NUMBER, Smsc};
@@ -91,8 +92,11 @@ impl Stage {
         let file = |name: &str| stage.folder.path().join(name);
         let import = Request::IdentityImport { bindings: file("bindings.csv"), tenures: file("tenures.csv") };
         assert!(matches!(stage.ops(import).await, Response::Imported { .. }));
-        let authorizations =
-            Request::AuthorizationsImport { path: Some(file("authorizations.jsonl")), lines: Vec::new() };
+        let authorizations = Request::AuthorizationsImport {
+            platform: Some(PlatformId::parse("notary-1").unwrap()),
+            path: Some(file("authorizations.jsonl")),
+            lines: Vec::new(),
+        };
         stage.ops(authorizations).await;
         stage
     }

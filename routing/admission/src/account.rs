@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use veilgate_names::{AccountId, AccountKind, EnterpriseId, Monotonic, PlatformId, Reason, ServiceNumber};
 
 use crate::accounts::BindRefusal;
+use crate::guessing::{Guesses, GuessingAction, GuessingAlarm, GuessingPolicy};
 use crate::password::PasswordHash;
 use crate::rate::{BindLimiter, Limiter};
 
@@ -40,6 +41,8 @@ pub struct AccountConfig {
     pub suspended: bool,
     /// The service number of messages that name none.
     pub default_service_number: Option<ServiceNumber>,
+    /// When its failed look-ups count as guessing.
+    pub guessing: GuessingPolicy,
 }
 
 /// Whom an account acts for.
@@ -81,12 +84,14 @@ impl CertificateFingerprint {
 }
 
 /// An account in service. Sessions hold it; a reload changes it in place, and [`Self::is_active`] turns false under
-/// them when it is suspended or removed.
+/// them when it is suspended, frozen or removed.
 pub struct Account {
     id: AccountId,
     tenant: Tenant,
     config: ArcSwap<AccountConfig>,
     removed: AtomicBool,
+    frozen: AtomicBool,
+    guesses: Mutex<Guesses>,
     binds: AtomicU32,
     limiter: ArcSwapOption<Limiter>,
     pub(crate) proven: Mutex<Option<[u8; 32]>>,
@@ -117,10 +122,36 @@ impl Account {
         self.config.load()
     }
 
-    /// Whether it may still be used: neither removed nor suspended.
+    /// Whether it may still be used: neither removed nor suspended nor frozen.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        !self.removed.load(Ordering::Acquire) && !self.config.load().suspended
+        !self.removed.load(Ordering::Acquire) && !self.is_frozen() && !self.config.load().suspended
+    }
+
+    /// Whether it is shut out until staff let it in again.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::Acquire)
+    }
+
+    /// Shuts it out, or lets it in again with nothing held against it. Returns whether that changed anything.
+    /// [`Accounts::freeze`](crate::Accounts::freeze) keeps it over reloads.
+    pub(crate) fn set_frozen(&self, frozen: bool) -> bool {
+        self.guesses.lock().forget();
+        self.frozen.swap(frozen, Ordering::AcqRel) != frozen
+    }
+
+    /// Counts a submit and whether it named nobody ([`is_guess`](crate::is_guess)). On an alarm whose action is
+    /// `Freeze` the account is inactive when this returns; the caller makes that last
+    /// ([`Accounts::freeze`](crate::Accounts::freeze) and a record).
+    pub fn count_submit(&self, guess: bool, now: Monotonic) -> Option<GuessingAlarm> {
+        let policy = self.config.load().guessing;
+        if policy.action == GuessingAction::Off || self.is_frozen() {
+            return None;
+        }
+        let (failures, submits) = self.guesses.lock().count(guess, &policy, now)?;
+        let frozen = policy.action == GuessingAction::Freeze && self.set_frozen(true);
+        Some(GuessingAlarm { failures, submits, frozen })
     }
 
     /// How many binds it has.
@@ -155,6 +186,8 @@ impl Account {
             id: config.id.clone(),
             tenant: config.tenant.clone(),
             removed: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
+            guesses: Mutex::default(),
             binds: AtomicU32::new(0),
             limiter: ArcSwapOption::new(config.rate_per_second.map(|rate| Arc::new(Limiter::new(rate)))),
             proven: Mutex::new(None),

@@ -25,9 +25,12 @@ pub enum BindRefusal {
     /// The password is not the account's.
     #[error("wrong password")]
     InvalidPassword,
-    /// Not from this address, not with this certificate, or the account is suspended.
+    /// Not from this address, or not with this certificate.
     #[error("not allowed")]
     NotAllowed,
+    /// The account is suspended, or frozen because somebody guessed with it.
+    #[error("suspended or frozen")]
+    Inactive,
     /// The account has as many binds as it may have.
     #[error("too many binds")]
     TooManyBinds,
@@ -62,6 +65,8 @@ pub struct Reloaded {
 pub struct Accounts {
     directory: ArcSwap<HashMap<String, Arc<Account>>>,
     reloading: Mutex<()>,
+    /// Accounts shut out by [`Self::freeze`], also such as the configuration does not name at the moment.
+    frozen: Mutex<HashSet<AccountId>>,
     lockouts: Lockouts,
     process_salt: [u8; 32],
 }
@@ -80,6 +85,7 @@ impl Accounts {
         let accounts = Self {
             directory: ArcSwap::default(),
             reloading: Mutex::new(()),
+            frozen: Mutex::default(),
             lockouts: Lockouts::new(policy),
             process_salt,
         };
@@ -97,6 +103,33 @@ impl Accounts {
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Account>> {
         self.directory.load().values().cloned().collect()
+    }
+
+    /// Shuts an account out until [`Self::unfreeze`], over reloads too: its binds end, new ones are refused. Returns
+    /// whether it was not frozen yet. Whoever calls it makes it last over a restart.
+    pub fn freeze(&self, id: &AccountId) -> bool {
+        let _no_reload = self.reloading.lock();
+        let fresh = self.frozen.lock().insert(id.clone());
+        if let Some(account) = self.find(id.as_str()) {
+            account.set_frozen(true);
+        }
+        fresh
+    }
+
+    /// Lets an account in again, with nothing held against it. Returns whether it was frozen.
+    pub fn unfreeze(&self, id: &AccountId) -> bool {
+        let _no_reload = self.reloading.lock();
+        let was = self.frozen.lock().remove(id);
+        if let Some(account) = self.find(id.as_str()) {
+            account.set_frozen(false);
+        }
+        was
+    }
+
+    /// Whether an account is frozen, known to the configuration or not.
+    #[must_use]
+    pub fn is_frozen(&self, id: &AccountId) -> bool {
+        self.frozen.lock().contains(id)
     }
 
     /// Takes a new configuration as a whole or not at all. Accounts that stay keep their binds, and their rate's state
@@ -124,7 +157,9 @@ impl Accounts {
                 }
                 _ => {
                     reloaded.added += 1;
-                    Arc::new(Account::new(config))
+                    let account = Account::new(config);
+                    account.set_frozen(self.frozen.lock().contains(account.id()));
+                    Arc::new(account)
                 }
             };
             after.insert(name, account);
@@ -160,8 +195,11 @@ impl Accounts {
         match self.identify(system_id, password, source) {
             Ok(account) => {
                 let asked = account.config().certificate;
-                if !account.is_active() || asked.is_some_and(|asked| certificate != Some(&asked)) {
+                if asked.is_some_and(|asked| certificate != Some(&asked)) {
                     return Err(BindRefusal::NotAllowed);
+                }
+                if !account.is_active() {
+                    return Err(BindRefusal::Inactive);
                 }
                 self.lockouts.forgive(system_id, source);
                 Ok(account)

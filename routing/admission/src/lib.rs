@@ -3,6 +3,7 @@
 
 mod account;
 mod accounts;
+mod guessing;
 mod lockout;
 mod password;
 mod platform;
@@ -10,14 +11,20 @@ mod rate;
 mod record;
 mod registered;
 mod registry;
+mod tenancy;
 mod terms;
+mod usage;
 
 pub use account::{Account, AccountConfig, BindTicket, CertificateFingerprint, Tenant};
 pub use accounts::{Accounts, AccountsError, BindRefusal, Reloaded};
+pub use guessing::{GuessingAction, GuessingAlarm, GuessingPolicy, is_guess};
 pub use lockout::LockoutPolicy;
 pub use password::{PasswordError, PasswordHash};
 pub use platform::{PlatformProfile, ProofPolicy};
 pub use rate::BindLimiter;
 pub use record::{Record, RecordError, RecordSpace};
 pub use registered::Registered;
-pub use registry::{Registration, Registry, Restored, Revocation, Revoked, Revoker, ShortForm};
+pub use registry::{
+    Counted, Prepared, Registration, Registry, Restored, Revocation, Revoked, RevokedAll, Revoker, ShortForm,
+};
+pub use usage::{Part, day_of};

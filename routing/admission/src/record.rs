@@ -1,7 +1,8 @@
 //! What the registry asks to be stored: keys and values as octets. The values hold aliases and device IDs, so the
 //! caller seals them; a registration or revocation is acknowledged only after its record is durable.
 
-use veilgate_names::{AuthorizationId, PlatformId, Timestamp};
+use sm3::{Digest as _, Sm3};
+use veilgate_names::{AuthorizationId, EnterpriseId, PlatformId, Timestamp};
 use veilgate_notary::Authorization;
 
 use crate::registry::{Revocation, Revoker};
@@ -15,8 +16,10 @@ const FLAG_SHORT: u8 = 2;
 pub enum RecordSpace {
     /// Authorizations, by their id.
     Authorization,
-    /// Revocations, by the id they ended.
+    /// Revocations, by the id they ended, or by a mark for everything of an enterprise.
     Revocation,
+    /// How often an authorization was used today, by its id.
+    Usage,
 }
 
 /// One record to put into the store. The same key again replaces the value.
@@ -24,7 +27,7 @@ pub enum RecordSpace {
 pub struct Record {
     /// Where it goes.
     pub space: RecordSpace,
-    /// The authorization id, 1-64 octets.
+    /// The authorization id, or a mark that is none; 1-64 octets.
     pub key: Vec<u8>,
     /// At most [`Record::MAX_VALUE`] octets.
     pub value: Vec<u8>,
@@ -112,6 +115,65 @@ pub(crate) fn decode_revocation(
         platform => Revoker::Platform(PlatformId::parse(platform).map_err(|_| RecordError::Damaged)?),
     };
     if reader.0.is_empty() { Ok((id, Revocation { at, by })) } else { Err(RecordError::Damaged) }
+}
+
+/// Keys of marks begin with an octet that no authorization id has; the names are longer than a key may be.
+const MARK: u8 = 0;
+
+/// The mark that everything registered until then for a tenancy is revoked.
+pub(crate) struct Ended {
+    pub(crate) platform: PlatformId,
+    pub(crate) enterprise: EnterpriseId,
+    pub(crate) at: Timestamp,
+}
+
+impl Ended {
+    pub(crate) fn is_key(key: &[u8]) -> bool {
+        key.first() == Some(&MARK)
+    }
+
+    pub(crate) fn encode(&self) -> Record {
+        let mut value = vec![VERSION];
+        value.extend_from_slice(&self.at.0.to_be_bytes());
+        push_text(&mut value, self.platform.as_str());
+        push_text(&mut value, self.enterprise.as_str());
+        Record { space: RecordSpace::Revocation, key: self.key(), value }
+    }
+
+    pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Self, RecordError> {
+        let mut reader = Reader(value);
+        reader.version()?;
+        let at = reader.time()?;
+        let platform = PlatformId::parse(reader.text()?).map_err(|_| RecordError::Damaged)?;
+        let enterprise = EnterpriseId::parse(reader.text()?).map_err(|_| RecordError::Damaged)?;
+        let ended = Self { platform, enterprise, at };
+        if reader.0.is_empty() && ended.key() == key { Ok(ended) } else { Err(RecordError::Damaged) }
+    }
+
+    fn key(&self) -> Vec<u8> {
+        let mut hash = Sm3::new();
+        hash.update(self.platform.as_str());
+        hash.update([0]);
+        hash.update(self.enterprise.as_str());
+        let mut key = vec![MARK];
+        key.extend_from_slice(&hash.finalize());
+        key
+    }
+}
+
+pub(crate) fn encode_usage(id: &AuthorizationId, word: u64) -> Record {
+    let mut value = vec![VERSION];
+    value.extend_from_slice(&word.to_be_bytes());
+    Record { space: RecordSpace::Usage, key: id.as_str().as_bytes().to_vec(), value }
+}
+
+pub(crate) fn decode_usage(key: &[u8], value: &[u8]) -> Result<(AuthorizationId, u64), RecordError> {
+    let id = std::str::from_utf8(key).map_err(|_| RecordError::Damaged)?;
+    let id = AuthorizationId::parse(id).map_err(|_| RecordError::Damaged)?;
+    let mut reader = Reader(value);
+    reader.version()?;
+    let octets = reader.take(8)?.try_into().map_err(|_| RecordError::Damaged)?;
+    if reader.0.is_empty() { Ok((id, u64::from_be_bytes(octets))) } else { Err(RecordError::Damaged) }
 }
 
 /// Names are at most 64 octets, so one octet of length is enough.

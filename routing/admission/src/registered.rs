@@ -13,7 +13,9 @@ use veilgate_names::{
 use veilgate_notary::{Authorization, Limits};
 
 use crate::record::{Record, Stored};
+use crate::tenancy::Tenancy;
 use crate::terms::{Terms, TermsPool};
+use crate::usage::{Part, Usage};
 
 const LIVE: u8 = 0;
 const REPLACED: u8 = 1;
@@ -33,6 +35,7 @@ pub struct Registered {
     proved: bool,
     short: bool,
     state: AtomicU8,
+    sms_today: Usage,
     /// The record until it is known to be durable: whoever accepts something under it before stores it too.
     pending: Mutex<Option<Box<Record>>>,
 }
@@ -59,13 +62,13 @@ impl Registered {
     /// Who may contact the user.
     #[must_use]
     pub fn enterprise(&self) -> &EnterpriseId {
-        &self.terms.enterprise
+        &self.terms.tenancy.enterprise
     }
 
     /// The notary that registered it.
     #[must_use]
     pub fn platform(&self) -> &PlatformId {
-        &self.terms.platform
+        &self.terms.tenancy.platform
     }
 
     /// The user's devices as they came, at least one.
@@ -119,10 +122,11 @@ impl Registered {
         self.proved
     }
 
-    /// Whether it was revoked; stays true for every holder.
+    /// Whether it was revoked, by itself or with everything of its enterprise; stays true for every holder. Whoever is
+    /// about to contact somebody asks this last.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
-        self.state.load(Ordering::Acquire) == REVOKED
+        self.state.load(Ordering::Acquire) == REVOKED || self.terms.tenancy.has_ended(self.registered_at)
     }
 
     /// Whether newer content stands under the same id; [`Registry::current`](crate::Registry::current) finds it.
@@ -134,7 +138,10 @@ impl Registered {
     /// Whether it can be used at all at `now`, whatever for.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.state.load(Ordering::Acquire) == LIVE && self.not_before <= now && now < self.expires_at
+        self.state.load(Ordering::Acquire) == LIVE
+            && !self.terms.tenancy.has_ended(self.registered_at)
+            && self.not_before <= now
+            && now < self.expires_at
     }
 
     /// Cheap and anonymous: nothing is decrypted or looked up (A-4-1, A-6.1.1.1).
@@ -169,6 +176,7 @@ impl Registered {
 
     pub(crate) fn new(stored: &Stored, pool: &TermsPool) -> Self {
         let authorization = &stored.authorization;
+        let tenancy = pool.tenancy(&stored.platform, &authorization.enterprise_id);
         let devices = match authorization.encrypted_device_ids.as_slice() {
             [device] => Devices::One(device.clone()),
             devices => Devices::Many(devices.into()),
@@ -177,7 +185,7 @@ impl Registered {
             id: authorization.authorization_id.clone(),
             pseudonym: authorization.pseudonym.clone(),
             devices,
-            terms: pool.shared(Terms::of(authorization, &stored.platform)),
+            terms: pool.shared(Terms::of(authorization, tenancy)),
             as_of: authorization.as_of.value(),
             not_before: authorization.not_before.value(),
             expires_at: authorization.expires_at.value(),
@@ -186,6 +194,7 @@ impl Registered {
             proved: stored.proved,
             short: stored.short,
             state: AtomicU8::new(LIVE),
+            sms_today: Usage::default(),
             pending: Mutex::default(),
         }
     }
@@ -213,9 +222,27 @@ impl Registered {
         &self.digest
     }
 
+    pub(crate) fn tenancy(&self) -> &Tenancy {
+        &self.terms.tenancy
+    }
+
     /// Returns whether this call was the one that revoked it.
     pub(crate) fn revoke(&self) -> bool {
-        self.state.swap(REVOKED, Ordering::AcqRel) != REVOKED
+        let before = self.is_revoked();
+        self.state.store(REVOKED, Ordering::Release);
+        if !before {
+            self.terms.tenancy.lost();
+        }
+        !before
+    }
+
+    pub(crate) fn sms_today(&self) -> &Usage {
+        &self.sms_today
+    }
+
+    /// Whether the person may be sent one more today.
+    pub(crate) fn has_sms_left(&self, part: Option<Part>, now: Timestamp) -> bool {
+        self.terms.limits.sms_per_day.is_none_or(|limit| self.sms_today.has_room(limit, part, now))
     }
 
     /// Only under the lock of its shard, so that no revocation is overwritten.

@@ -1,14 +1,17 @@
 //! All authorizations in memory: registered, found by id or pseudonym, revoked. Revoked is revoked for good under that
 //! id. Locks are per shard and held for map operations only; proofs are checked outside them.
 
+mod counting;
 mod pseudonyms;
+mod purging;
+mod revoking;
 mod short_form;
 
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use parking_lot::Mutex;
 use veilgate_names::{
     AuthorizationId, EnterpriseId, PlatformId, Pseudonym, Reason, Service, ServiceNumber, Timestamp,
@@ -16,14 +19,17 @@ use veilgate_names::{
 use veilgate_notary::Authorization;
 
 use crate::platform::{PlatformProfile, ProofPolicy};
-use crate::record::{self, Record, RecordError, RecordSpace, Stored};
+use crate::record::{self, Ended, Record, RecordError, RecordSpace, Stored};
 use crate::registered::{Registered, content_digest};
 use crate::terms::TermsPool;
 use pseudonyms::Pseudonyms;
 
+pub use counting::Counted;
+pub use revoking::{Revocation, Revoked, RevokedAll, Revoker};
 pub use short_form::ShortForm;
 
-const SHARDS: usize = 64;
+/// Many, so that a walk over one holds nobody up.
+const SHARDS: usize = 1024;
 
 /// The registry. Every method takes `&self` and returns in microseconds, except that a proof seen for the first
 /// time costs about half a millisecond.
@@ -34,6 +40,8 @@ pub struct Registry {
     pool: TermsPool,
     len: AtomicUsize,
     revocations: AtomicUsize,
+    /// The shard that the next step of a purge looks at.
+    purge_next: AtomicUsize,
     most: usize,
 }
 
@@ -41,6 +49,8 @@ pub struct Registry {
 struct Shard {
     by_id: HashTable<Arc<Registered>>,
     revoked: HashMap<AuthorizationId, Revocation>,
+    /// Forgotten already, their records not deleted yet.
+    purging: HashSet<AuthorizationId>,
 }
 
 /// What registering led to.
@@ -53,37 +63,14 @@ pub struct Registration {
     pub record: Option<Record>,
 }
 
-/// Who ends an authorization.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Revoker {
-    /// A notary, which may end its own only.
-    Platform(PlatformId),
-    /// The carrier's staff, who may end any.
-    Carrier,
-}
+/// A registration whose proof is checked and that changes nothing yet.
+pub struct Prepared(Preparation);
 
-/// That an id was revoked, when and by whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revocation {
-    /// When.
-    pub at: Timestamp,
-    /// By whom.
-    pub by: Revoker,
-}
-
-/// How a revocation of one id ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revoked {
-    /// It was in the registry and is revoked now.
-    Now,
-    /// It was revoked before.
-    Before,
-    /// It is not known; the id is barred from being registered later.
-    Unknown,
-    /// It belongs to another platform; nothing is changed.
-    NotPermitted,
-    /// It is not known, and no more unknown ids can be remembered.
-    Full,
+enum Preparation {
+    /// The same content is held.
+    Known(Arc<Registered>),
+    /// Content, platform, and whether it was proved.
+    Fresh(Box<(Authorization, PlatformId, bool)>),
 }
 
 /// What a restore brought back.
@@ -106,6 +93,7 @@ impl Registry {
             pool: TermsPool::default(),
             len: AtomicUsize::new(0),
             revocations: AtomicUsize::new(0),
+            purge_next: AtomicUsize::new(0),
             most,
         }
     }
@@ -127,8 +115,7 @@ impl Registry {
     /// returns no record, so records and what depends on them go through one journal in order.
     ///
     /// # Errors
-    /// `NotPermitted` if the id is another platform's, `AuthRevoked` if the id was revoked, `AuthInvalid` if the
-    /// proof is missing or wrong (also where an unproved one would replace a proved one), `QueueFull` at capacity.
+    /// As [`Self::prepare`] and [`Self::register_prepared`].
     pub fn register(
         &self,
         authorization: Authorization,
@@ -136,20 +123,55 @@ impl Registry {
         profile: &PlatformProfile,
         now: Timestamp,
     ) -> Result<Registration, Reason> {
+        self.register_prepared(self.prepare(authorization, platform, profile)?, now)
+    }
+
+    /// Does what takes long about a registration, the proof, and changes nothing: for many at a time, on many threads.
+    /// The proof of content that is held as proved already is not verified again.
+    ///
+    /// # Errors
+    /// `NotPermitted` if the id is another platform's, `AuthRevoked` if the id was revoked, `AuthInvalid` if the
+    /// proof is missing or wrong, `QueueFull` while an expired authorization under this id is being deleted.
+    pub fn prepare(
+        &self,
+        authorization: Authorization,
+        platform: &PlatformId,
+        profile: &PlatformProfile,
+    ) -> Result<Prepared, Reason> {
         let id = &authorization.authorization_id;
         let hash = self.hasher.hash_one(id);
         let held = self.shard(hash).lock().admissible(hash, id, platform)?;
-        if let Some(held) = held {
+        let is_known = |held: &Arc<Registered>| {
             let enough = held.is_proved() || !matches!(profile.proof, ProofPolicy::Required(_));
-            if enough && *held.digest() == content_digest(&authorization) {
-                let record = held.pending_record();
-                return Ok(Registration { authorization: held, record });
-            }
+            enough && *held.digest() == content_digest(&authorization)
+        };
+        if let Some(held) = held.filter(is_known) {
+            return Ok(Prepared(Preparation::Known(held)));
         }
         let proved = prove(&authorization, profile)?;
-        let stored =
-            Stored { authorization, platform: platform.clone(), registered_at: now, proved, short: false };
-        self.put(&stored)
+        Ok(Prepared(Preparation::Fresh(Box::new((authorization, platform.clone(), proved)))))
+    }
+
+    /// Registers what was prepared. Of several with one id the last stands, in the order of these calls.
+    ///
+    /// # Errors
+    /// `NotPermitted`, `AuthRevoked` and `QueueFull` as [`Self::prepare`], should that have changed meanwhile;
+    /// `AuthInvalid` if an unproved one would replace a proved one, `Schema` if the same notary gave the pseudonym to
+    /// another enterprise, `QueueFull` at capacity.
+    pub fn register_prepared(&self, prepared: Prepared, now: Timestamp) -> Result<Registration, Reason> {
+        match prepared.0 {
+            Preparation::Known(held) if !held.is_replaced() && !held.is_revoked() => {
+                let record = held.pending_record();
+                Ok(Registration { authorization: held, record })
+            }
+            Preparation::Known(held) if held.is_revoked() => Err(Reason::AuthRevoked),
+            // Other content came in between; the same again is the sender's to repeat.
+            Preparation::Known(_) => Err(Reason::QueueFull),
+            Preparation::Fresh(fresh) => {
+                let (authorization, platform, proved) = *fresh;
+                self.put(Stored { authorization, platform, registered_at: now, proved, short: false })
+            }
+        }
     }
 
     /// Takes the short form: refers to what is registered if every field agrees, and registers it anew only where
@@ -187,7 +209,7 @@ impl Registry {
             proved: false,
             short: true,
         };
-        self.put(&stored)
+        self.put(stored)
     }
 
     /// The authorization under an id, in whatever state.
@@ -239,7 +261,9 @@ impl Registry {
             return expired;
         }
         let hash = self.hasher.hash_one(held.id());
-        let revoked = self.shard(hash).lock().revoked.get(held.id()).map_or(now, |revocation| revocation.at);
+        let with_all = held.tenancy().ended_at(held.registered_at()).map_or(now, |mark| mark.min(now));
+        let alone = self.shard(hash).lock().revoked.get(held.id()).map(|revocation| revocation.at);
+        let revoked = alone.map_or(with_all, |at| at.min(with_all));
         Some(expired.map_or(revoked, |end| end.min(revoked)))
     }
 
@@ -261,20 +285,9 @@ impl Registry {
         held.check(service, number, now)
     }
 
-    /// Ends authorizations. Every later check by anyone fails from the moment this returns; the records must be
-    /// durable before it is acknowledged. Revoking again changes nothing, but returns a record again, since the first
-    /// may not have become durable. Unknown ids are remembered and cannot be registered later.
-    //= ASCS A-6.1.1.6-1
-    pub fn revoke<'a>(
-        &self,
-        ids: impl IntoIterator<Item = &'a AuthorizationId>,
-        by: &Revoker,
-        now: Timestamp,
-    ) -> Vec<(AuthorizationId, Revoked, Option<Record>)> {
-        ids.into_iter().map(|id| self.revoke_one(id, by, now)).collect()
-    }
-
-    /// Takes back what was stored, in any order. Stops at the first damaged record.
+    /// Takes back what was stored. Usage comes after the authorizations; revocations best before them, since what is
+    /// told of a later [`Self::revoke_all`] counts those that were live when they came. Stops at the first damaged
+    /// record.
     ///
     /// # Errors
     /// [`RecordError`] if a record cannot be read or there are too many.
@@ -290,6 +303,17 @@ impl Registry {
                     self.insert(&Stored::decode(key, value)?, true).map_err(|_| RecordError::Full)?;
                     restored.authorizations += 1;
                 }
+                RecordSpace::Revocation if Ended::is_key(key) => {
+                    let Ended { platform, enterprise, at } = Ended::decode(key, value)?;
+                    self.pool.tenancy(&platform, &enterprise).restore_end(at);
+                    restored.revocations += 1;
+                }
+                RecordSpace::Usage => {
+                    let (id, word) = record::decode_usage(key, value)?;
+                    if let Some(held) = self.by_id(&id) {
+                        held.sms_today().set(word);
+                    }
+                }
                 RecordSpace::Revocation => {
                     let (id, revocation) = record::decode_revocation(key, value)?;
                     self.restore_revocation(&id, revocation);
@@ -300,28 +324,10 @@ impl Registry {
         Ok(restored)
     }
 
-    /// Forgets authorizations that expired before `before` and returns their ids. Their records can be deleted where
-    /// [`Self::by_id`] still finds nothing, in order with the records of new registrations. Revocations are kept: a
-    /// revoked id never comes back.
-    pub fn purge_expired(&self, before: Timestamp) -> Vec<AuthorizationId> {
-        let mut purged = Vec::new();
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            shard.by_id.retain(|held| {
-                let keep = held.expires_at() >= before;
-                if !keep {
-                    self.pseudonyms.remove(held);
-                    purged.push(held.id().clone());
-                }
-                keep
-            });
-        }
-        self.len.fetch_sub(purged.len(), Ordering::Relaxed);
-        purged
-    }
-
-    fn put(&self, stored: &Stored) -> Result<Registration, Reason> {
-        let authorization = self.insert(stored, false)?;
+    fn put(&self, mut stored: Stored) -> Result<Registration, Reason> {
+        let tenancy = self.pool.tenancy(&stored.platform, &stored.authorization.enterprise_id);
+        stored.registered_at = tenancy.registration(stored.registered_at);
+        let authorization = self.insert(&stored, false)?;
         let record = stored.encode();
         authorization.keep_record(record.clone());
         Ok(Registration { authorization, record: Some(record) })
@@ -333,103 +339,45 @@ impl Registry {
         let fresh = Arc::new(Registered::new(stored, &self.pool));
         let hash = self.hasher.hash_one(fresh.id());
         let mut shard = self.shard(hash).lock();
-        if restoring {
-            if shard.bars(fresh.id(), &stored.platform) {
-                fresh.revoke();
-            }
-        } else if let Some(held) = shard.admissible(hash, fresh.id(), &stored.platform)?
+        if !restoring
+            && let Some(held) = shard.admissible(hash, fresh.id(), &stored.platform)?
             && held.is_proved()
             && !fresh.is_proved()
         {
             return Err(Reason::AuthInvalid);
         }
+        if !self.pseudonyms.insert(&fresh, restoring) {
+            return Err(Reason::Schema);
+        }
         match shard.by_id.find_mut(hash, |held| held.id() == fresh.id()) {
             Some(slot) => {
                 self.pseudonyms.remove(slot);
+                fresh.sms_today().set(slot.sms_today().word());
                 slot.replace();
                 *slot = Arc::clone(&fresh);
             }
             None => {
                 if self.len.fetch_add(1, Ordering::Relaxed) >= self.most {
                     self.len.fetch_sub(1, Ordering::Relaxed);
+                    self.pseudonyms.remove(&fresh);
                     return Err(Reason::QueueFull);
                 }
                 shard.by_id.insert_unique(hash, Arc::clone(&fresh), |held| self.hasher.hash_one(held.id()));
             }
         }
-        self.pseudonyms.insert(&fresh);
+        fresh.tenancy().noted(fresh.registered_at());
+        if !fresh.is_revoked() {
+            fresh.tenancy().gained();
+        }
+        if restoring && shard.bars(fresh.id(), &stored.platform) {
+            fresh.revoke();
+        }
         Ok(fresh)
-    }
-
-    fn revoke_one(
-        &self,
-        id: &AuthorizationId,
-        by: &Revoker,
-        now: Timestamp,
-    ) -> (AuthorizationId, Revoked, Option<Record>) {
-        let hash = self.hasher.hash_one(id);
-        let mut shard = self.shard(hash).lock();
-        let barred = shard.revoked.get(id).is_some_and(|revocation| revocation.covers(by));
-        let outcome = match shard.find(hash, id) {
-            Some(held) if !by.may_end(held.platform()) => Revoked::NotPermitted,
-            Some(held) if held.revoke() => Revoked::Now,
-            None if !barred => Revoked::Unknown,
-            _ => Revoked::Before,
-        };
-        if outcome == Revoked::NotPermitted {
-            return (id.clone(), outcome, None);
-        }
-        let full = self.revocations.load(Ordering::Relaxed) >= self.most && !shard.revoked.contains_key(id);
-        if outcome == Revoked::Unknown && full {
-            return (id.clone(), Revoked::Full, None);
-        }
-        let revocation = self.remember(&mut shard, id, Revocation { at: now, by: by.clone() });
-        (id.clone(), outcome, Some(record::encode_revocation(id, &revocation)))
-    }
-
-    /// Known ids always fit, since they are bounded by the authorizations; unknown ones are counted by the caller.
-    fn remember(&self, shard: &mut Shard, id: &AuthorizationId, fresh: Revocation) -> Revocation {
-        match shard.revoked.get_mut(id) {
-            Some(held) => {
-                held.merge(&fresh);
-                held.clone()
-            }
-            None => {
-                shard.revoked.insert(id.clone(), fresh.clone());
-                self.revocations.fetch_add(1, Ordering::Relaxed);
-                fresh
-            }
-        }
-    }
-
-    fn restore_revocation(&self, id: &AuthorizationId, revocation: Revocation) {
-        let hash = self.hasher.hash_one(id);
-        let mut shard = self.shard(hash).lock();
-        if let Some(held) = shard.find(hash, id)
-            && revocation.by.may_end(held.platform())
-        {
-            held.revoke();
-        }
-        self.remember(&mut shard, id, revocation);
     }
 
     #[expect(clippy::indexing_slicing, reason = "the index is taken modulo the number of shards")]
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
         &self.shards[usize::try_from(hash >> 40).unwrap_or(0) % SHARDS]
-    }
-}
-
-impl Revocation {
-    fn covers(&self, by: &Revoker) -> bool {
-        self.by == *by || self.by == Revoker::Carrier
-    }
-
-    /// An id that several have ended is barred for everybody.
-    fn merge(&mut self, other: &Self) {
-        if !self.covers(&other.by) {
-            self.by = Revoker::Carrier;
-        }
-        self.at = self.at.min(other.at);
     }
 }
 
@@ -456,16 +404,10 @@ impl Shard {
         if held.as_ref().is_some_and(|held| held.is_revoked()) || self.bars(id, platform) {
             return Err(Reason::AuthRevoked);
         }
-        Ok(held)
-    }
-}
-
-impl Revoker {
-    fn may_end(&self, platform: &PlatformId) -> bool {
-        match self {
-            Self::Platform(own) => own == platform,
-            Self::Carrier => true,
+        if self.purging.contains(id) {
+            return Err(Reason::QueueFull);
         }
+        Ok(held)
     }
 }
 

@@ -6,9 +6,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use veilgate_names::{
-    AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, Octets, Reason,
-};
+use veilgate_admission::Registered;
+use veilgate_names::{ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, Octets, Reason};
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
@@ -187,9 +186,8 @@ impl Book {
     }
 
     /// How many messages of these authorizations still wait to be sent.
-    pub(crate) fn waiting_under(&self, ids: &[AuthorizationId]) -> usize {
-        let waits = |live: &&Live| live.phase == Phase::Queued && ids.contains(live.authorization.id());
-        self.live.values().filter(waits).count()
+    pub(crate) fn waiting_under(&self, mut under: impl FnMut(&Registered) -> bool) -> usize {
+        self.live.values().filter(|live| live.phase == Phase::Queued && under(&live.authorization)).count()
     }
 
     /// Up to `max` messages of an enterprise, and where they stand.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
-use veilgate_admission::{Account, Record, RecordSpace, Registered, Registry};
+use veilgate_admission::{Account, Record, RecordSpace, Registered, Registry, day_of};
 use veilgate_identity::{AddressForm, Class, Contact, Identity, KeyRing, SlotRecord, Slots, Tenancy};
 use veilgate_ledger::NodeName;
 use veilgate_names::{
@@ -214,6 +214,7 @@ impl Flow {
         if !self.book.lock().has_route(&cleared.number.channels) {
             return Err(Reason::NoRoute.into());
         }
+        let part = cleared.body.part();
         let id = MessageId(self.next_id.fetch_add(1, Ordering::Relaxed));
         let record = MessageRecord {
             account: account.id().clone(),
@@ -226,6 +227,10 @@ impl Flow {
             expires_at: cleared.expires_at,
             body: cleared.body,
         };
+        let counted = self.gate.registry.count_sms(&cleared.authorization, part, at.wall)?;
+        if let Some(record) = &counted.record {
+            self.put_registration(record, Some(cleared.authorization.enterprise()), turn)?;
+        }
         self.put_message(id, &record, cleared.authorization.enterprise(), turn)?;
         let live = Box::new(Live {
             id,
@@ -247,6 +252,7 @@ impl Flow {
             submitted_at: None,
             answered: None,
             deadline: at.mono,
+            counted_on: counted.day,
             planned_end: None,
         });
         self.admitted.fetch_add(1, Ordering::Relaxed);
@@ -287,7 +293,7 @@ impl Flow {
         let popped = book.pop(place.channel, max, at);
         for id in popped {
             let Some(live) = book.live(id) else { continue };
-            if let Some((state, reason)) = self.spoiled(live, at) {
+            if let Some((state, reason)) = self.spoiled(live, at, turn) {
                 outcomes.counts.refused_at_wake += 1;
                 ended.extend(book.end(id, state, Some(reason), 0, at));
             } else if live.contact.as_ref().is_none_or(|(_, found)| at.mono.since(*found) > FRESH) {
@@ -339,7 +345,7 @@ impl Flow {
     }
 
     /// Why a message that waited must not be sent any more.
-    fn spoiled(&self, live: &Live, at: Moment) -> Option<(FinalState, Reason)> {
+    fn spoiled(&self, live: &mut Live, at: Moment, turn: &mut Turn) -> Option<(FinalState, Reason)> {
         if live.expires_at <= at.wall {
             return Some((FinalState::Expired, Reason::Expired));
         }
@@ -349,7 +355,20 @@ impl Flow {
             let suspended = self.gate.directory.load().is_suspended(live.authorization.enterprise());
             suspended.then_some(Reason::AccountSuspended)
         };
-        refused.or_else(suspended).map(|reason| (FinalState::Rejected, reason))
+        let refused = refused.or_else(suspended).or_else(|| self.recount(live, at, turn).err());
+        refused.map(|reason| (FinalState::Rejected, reason))
+    }
+
+    /// A message that waited over midnight is one of the new day's.
+    fn recount(&self, live: &mut Live, at: Moment, turn: &mut Turn) -> Result<(), Reason> {
+        if day_of(at.wall) <= live.counted_on {
+            return Ok(());
+        }
+        let part = live.body.as_ref().and_then(Body::part);
+        let counted = self.gate.registry.count_sms(&live.authorization, part, at.wall)?;
+        live.counted_on = counted.day;
+        let enterprise = Some(live.authorization.enterprise());
+        counted.record.map_or(Ok(()), |record| self.put_registration(&record, enterprise, turn))
     }
 
     /// Hands messages whose intent is durable to a link's encoder, in order. `send` says whether it was written;
@@ -369,7 +388,8 @@ impl Flow {
             if live.phase != Phase::Intended {
                 continue;
             }
-            let revoked = live.authorization.is_revoked() || self.is_refused(live);
+            let revoked =
+                self.gate.registry.current(&live.authorization).is_revoked() || self.is_refused(live);
             let sent = match (&live.contact, &live.body) {
                 (Some((contact, _)), Some(body)) if !revoked => {
                     let source = live.service_number.extended(live.extension).unwrap_or(live.service_number);
@@ -530,8 +550,9 @@ impl Flow {
 
     fn failed(&self, step: Step, reason: Reason, at: Moment, outcomes: &mut Outcomes) {
         match step {
-            Step::Accept { answer, .. } => {
+            Step::Accept { live, answer } => {
                 self.admitted.fetch_sub(1, Ordering::Relaxed);
+                self.gate.registry.uncount_sms(&live.authorization, live.counted_on);
                 outcomes.answers.extend(answer.map(|answer| (answer, Err(reason))));
             }
             Step::Send { link, message } => {
@@ -653,12 +674,6 @@ impl Flow {
         self.book.lock().channel_states()
     }
 
-    /// How many queued messages a revocation of these authorizations stops. They end when they wake.
-    #[must_use]
-    pub fn stopped(&self, ids: &[AuthorizationId]) -> usize {
-        self.book.lock().waiting_under(ids)
-    }
-
     /// How many channels are up.
     #[must_use]
     pub fn channels_up(&self) -> usize {
@@ -724,6 +739,7 @@ impl Flow {
         let space = match record.space {
             RecordSpace::Authorization => Space::Authorization,
             RecordSpace::Revocation => Space::Revocation,
+            RecordSpace::Usage => Space::Usage,
         };
         let tenant = tenant.filter(|tenant| self.seals.has_key(Class::Registry, tenant));
         let mut sealed = Vec::with_capacity(record.value.len() + 64);

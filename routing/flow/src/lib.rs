@@ -22,6 +22,7 @@ mod rewrite;
 mod route;
 mod seal;
 mod turn;
+mod upkeep;
 
 pub use book::{Answer, ChannelState, LinkEvent};
 pub use correlate::ReceiptFact;
@@ -38,3 +39,4 @@ pub use restore::{Restored, pending_cdrs, reserve_ids};
 pub use rewrite::with_deliver;
 pub use seal::SealedUnder;
 pub use turn::{Counts, DeliverAnswer, LinkId, LinkPlace, Outcomes, SessionId, Turn, Urgency, Waiting};
+pub use upkeep::{FreezeRecord, frozen_accounts};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 use sm3::{Digest, Sm3};
-use veilgate_admission::Registered;
+use veilgate_admission::{Part, Registered};
 use veilgate_identity::Contact;
 use veilgate_names::{
     AccountId, AccountKind, ChannelId, Extension, FinalState, MessageId, Monotonic, Octets, Reason,
@@ -74,6 +74,9 @@ pub(crate) enum Phase {
     Ending,
 }
 
+/// For messages of the gateway's own, which no limit is about.
+pub(crate) const NOT_COUNTED: u16 = u16::MAX;
+
 /// One message. About 300 octets plus its text, which goes when the SMSC has it.
 pub(crate) struct Live {
     pub(crate) id: MessageId,
@@ -97,6 +100,8 @@ pub(crate) struct Live {
     pub(crate) submitted_at: Option<Timestamp>,
     pub(crate) answered: Option<Answered>,
     pub(crate) deadline: Monotonic,
+    /// The Beijing day on which it was counted against its authorization's limit, or [`NOT_COUNTED`].
+    pub(crate) counted_on: u16,
     /// How it ends: kept so that an end that could not be written is tried again as it was.
     pub(crate) planned_end: Option<(FinalState, Option<Reason>, u16)>,
 }
@@ -166,17 +171,24 @@ pub(crate) struct Ended {
     pub(crate) receipt: Option<crate::turn::Waiting<LinkId>>,
 }
 
+impl Body {
+    /// Which long message this is a part of, if of one.
+    pub(crate) fn part(&self) -> Option<Part> {
+        match self.segment {
+            Some((reference, total, _)) => Some(Part { reference, total }),
+            None if self.esm_class & 0x40 != 0 => {
+                let segment = UserDataHeader::parse(&self.text).ok()?.0.segment?;
+                Some(Part { reference: segment.reference, total: segment.total })
+            }
+            None => None,
+        }
+    }
+}
+
 impl Live {
     /// The same for all parts of one text, if this is a part.
     pub(crate) fn parts_key(&self) -> Option<u64> {
-        let body = self.body.as_ref()?;
-        let reference = match body.segment {
-            Some((reference, _, _)) => reference,
-            None if body.esm_class & 0x40 != 0 => {
-                UserDataHeader::parse(&body.text).ok()?.0.segment?.reference
-            }
-            None => return None,
-        };
+        let reference = self.body.as_ref()?.part()?.reference;
         Some(FxBuildHasher.hash_one((self.authorization.id().as_str(), reference)) >> 16)
     }
 

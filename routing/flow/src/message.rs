@@ -147,6 +147,7 @@ impl<'a> Received<'a> {
         };
         let number = directory.number(source, enterprise)?.clone();
         gate.registry.check(&authorization, Service::Sms, Some(number.number), at.wall)?;
+        gate.registry.check_sms_left(&authorization, self.body.part(), at.wall)?;
         Ok(Admitted { received: self, authorization, number })
     }
 }

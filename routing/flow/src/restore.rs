@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use veilgate_admission::RecordSpace;
+use veilgate_admission::{RecordSpace, day_of};
 use veilgate_identity::Class;
 use veilgate_ledger::Cdr;
 use veilgate_names::{ChannelId, MessageId, Reason};
@@ -21,7 +21,7 @@ const PAGE: usize = 1024;
 /// What was found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Authorizations and revocations.
+    /// Authorizations, revocations, and how often they were used.
     pub registrations: usize,
     /// Reply addresses.
     pub slots: usize,
@@ -57,9 +57,11 @@ impl Flow {
         outcomes: &mut Outcomes,
     ) -> Result<Restored, StoreError> {
         let mut restored = Restored::default();
-        for (space, kind) in
-            [(Space::Authorization, RecordSpace::Authorization), (Space::Revocation, RecordSpace::Revocation)]
-        {
+        for (space, kind) in [
+            (Space::Revocation, RecordSpace::Revocation),
+            (Space::Authorization, RecordSpace::Authorization),
+            (Space::Usage, RecordSpace::Usage),
+        ] {
             self.each(store, space, &mut restored, |flow, entry| {
                 let value = flow.seals.open(Class::Registry, &entry.value)?.1;
                 flow.gate.registry.restore([(kind, &entry.key, value)]).map_err(|_| RecordError)?;
@@ -206,6 +208,7 @@ impl Flow {
             submitted_at: None,
             answered: None,
             deadline: at.mono,
+            counted_on: day_of(record.accepted_at),
             planned_end: None,
         })
     }

@@ -25,11 +25,13 @@ pub enum Space {
     Pin,
     /// Who does not want to hear from whom.
     OptOut,
+    /// How often authorizations were used today.
+    Usage,
 }
 
 impl Space {
     /// Every space, in the order of the tags.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Message,
         Self::State,
         Self::Delivery,
@@ -40,6 +42,7 @@ impl Space {
         Self::Meta,
         Self::Cdr,
         Self::Pin,
+        Self::Usage,
         Self::OptOut,
     ];
 
@@ -58,6 +61,7 @@ impl Space {
             Self::Cdr => 9,
             Self::Pin => 10,
             Self::OptOut => 12,
+            Self::Usage => 11,
         }
     }
 
@@ -76,6 +80,7 @@ impl Space {
             9 => Self::Cdr,
             10 => Self::Pin,
             12 => Self::OptOut,
+            11 => Self::Usage,
             _ => return None,
         })
     }

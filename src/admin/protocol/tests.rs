@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use veilgate_names::{AuthorizationId, ChannelId};
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, PlatformId};
 
 use veilgate_ledger::ActorName;
 
@@ -12,17 +12,20 @@ fn every_request() -> Vec<(Request, &'static str)> {
     let id = AuthorizationId::parse("au-1").unwrap();
     let channel = ChannelId::parse("smsc-1").unwrap();
     let path = PathBuf::from("/feed/a.csv");
+    let (platform, enterprise) =
+        (PlatformId::parse("notary-1").unwrap(), EnterpriseId::parse("ent-1").unwrap());
+    let account = AccountId::parse("shop").unwrap();
     vec![
         (
             Request::Revoke { authorization_ids: vec![id] },
             r#"{"authorization_ids":["au-1"],"command":"revoke"}"#,
         ),
         (
-            Request::AuthorizationsImport { path: Some(path.clone()), lines: Vec::new() },
+            Request::AuthorizationsImport { platform: None, path: Some(path.clone()), lines: Vec::new() },
             r#"{"command":"authorizations-import","path":"/feed/a.csv"}"#,
         ),
         (
-            Request::AuthorizationsImport { path: None, lines: vec!["{}".to_owned()] },
+            Request::AuthorizationsImport { platform: None, path: None, lines: vec!["{}".to_owned()] },
             r#"{"command":"authorizations-import","lines":["{}"]}"#,
         ),
         (
@@ -30,6 +33,20 @@ fn every_request() -> Vec<(Request, &'static str)> {
             r#"{"bindings":"/feed/a.csv","command":"identity-import","tenures":"/feed/b.csv"}"#,
         ),
         (Request::IdentityChanges { path }, r#"{"command":"identity-changes","path":"/feed/a.csv"}"#),
+        (
+            Request::AuthorizationsImport {
+                platform: Some(platform),
+                path: None,
+                lines: vec!["{}".to_owned()],
+            },
+            r#"{"command":"authorizations-import","lines":["{}"],"platform":"notary-1"}"#,
+        ),
+        (Request::RevokeEnterprise { enterprise }, r#"{"command":"revoke-enterprise","enterprise":"ent-1"}"#),
+        (
+            Request::AccountFreeze { account: account.clone() },
+            r#"{"account":"shop","command":"account-freeze"}"#,
+        ),
+        (Request::AccountUnfreeze { account }, r#"{"account":"shop","command":"account-unfreeze"}"#),
         (Request::Status {}, r#"{"command":"status"}"#),
         (Request::Reload {}, r#"{"command":"reload"}"#),
         (Request::Drain {}, r#"{"command":"drain"}"#),
@@ -97,7 +114,8 @@ fn what_is_no_request_is_refused_without_repeating_it() {
 #[test]
 fn a_request_too_long_is_not_written() {
     let lines = vec!["x".repeat(MAX_REQUEST)];
-    let call = Call { request: Request::AuthorizationsImport { path: None, lines }, actor: None };
+    let call =
+        Call { request: Request::AuthorizationsImport { platform: None, path: None, lines }, actor: None };
     assert!(call.to_line().is_err());
 }
 
@@ -106,13 +124,20 @@ fn responses_are_one_line_and_read_back() {
     let channel = ChannelStatus { channel: "smsc-1".to_owned(), enabled: true, ..ChannelStatus::default() };
     let status = Status { channels: vec![channel], ..Status::default() };
     for (response, start) in [
-        (Response::Revoked { revoked: 1, unknown: 0, stopped: 2 }, r#"{"result":"revoked","revoked":1,"#),
+        (
+            Response::Revoked { revoked: 1, already: 0, unknown: 0, stopped: 2 },
+            r#"{"result":"revoked","revoked":1,"#,
+        ),
         (
             Response::Imported { put: 1, tenures: 0, refused: vec![(3, "SCHEMA".to_owned())] },
             r#"{"result":"imported","put":1,"tenures":0,"refused":[[3,"SCHEMA"]]}"#,
         ),
         (Response::Status(status), r#"{"result":"status","version":"#),
         (Response::Reloaded { accounts: 1, channels: 2, others: 3 }, r#"{"result":"reloaded","#),
+        (
+            Response::AccountSwitched { frozen: true, changed: false },
+            r#"{"result":"account-switched","frozen":true,"changed":false}"#,
+        ),
         (Response::Draining, r#"{"result":"draining"}"#),
         (Response::Switched { enabled: false }, r#"{"result":"switched","enabled":false}"#),
         (Response::refused("no"), r#"{"result":"refused","error":"no"}"#),

@@ -21,9 +21,12 @@ impl Operations for Notes {
     async fn perform(&self, request: Request, actor: Actor) -> Response {
         self.0.lock().unwrap().push((request.clone(), actor));
         match request {
-            Request::Revoke { authorization_ids } => {
-                Response::Revoked { revoked: authorization_ids.len() as u64, unknown: 0, stopped: 0 }
-            }
+            Request::Revoke { authorization_ids } => Response::Revoked {
+                revoked: authorization_ids.len() as u64,
+                already: 0,
+                unknown: 0,
+                stopped: 0,
+            },
             Request::AuthorizationsImport { lines, .. } => {
                 let refused: Vec<_> = (1..)
                     .zip(&lines)
@@ -79,7 +82,7 @@ async fn a_command_is_done_and_its_actor_known() {
     let request = Request::Revoke { authorization_ids: vec![AuthorizationId::parse("au-1").unwrap()] };
     let response =
         running.blocking(move |path| call(&path, request, ActorName::parse("zhang")).unwrap()).await;
-    assert_eq!(response, Response::Revoked { revoked: 1, unknown: 0, stopped: 0 });
+    assert_eq!(response, Response::Revoked { revoked: 1, already: 0, unknown: 0, stopped: 0 });
     let (_, actor) = running.notes.0.lock().unwrap().remove(0);
     assert_eq!(actor.name, ActorName::parse("zhang"));
     assert!(actor.uid.is_some());
@@ -96,7 +99,7 @@ async fn authorizations_stream_in_as_many_requests_as_they_need() {
             let mut text = vec![line; 300];
             text[199] = "bad".to_owned();
             let mut client = Client::connect(&path, None).unwrap();
-            client.import_authorizations(Cursor::new(text.join("\n"))).unwrap()
+            client.import_authorizations(None, Cursor::new(text.join("\n"))).unwrap()
         })
         .await;
     assert_eq!(

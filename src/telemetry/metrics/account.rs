@@ -14,6 +14,8 @@ use super::{Label, family};
 pub struct AccountMetrics {
     /// Binds that stand.
     pub binds: Gauge,
+    /// Whether it is frozen: 1 or 0.
+    pub frozen: Gauge,
     /// Octets read from it.
     pub octets_in: Counter,
     /// Octets written to it.
@@ -49,6 +51,7 @@ impl AccountMetrics {
 
 pub(super) struct Families {
     binds: Family<[Label; 1], Gauge>,
+    frozen: Family<[Label; 1], Gauge>,
     octets_in: Family<[Label; 1], Counter>,
     octets_out: Family<[Label; 1], Counter>,
     submits: Family<[Label; 1], Counter>,
@@ -65,6 +68,7 @@ impl Families {
     pub(super) fn new(into: &mut Registry) -> Self {
         Self {
             binds: family(into, "north_binds", "Binds of an account that stand"),
+            frozen: family(into, "account_frozen", "Whether an account is shut out until staff let it in"),
             octets_in: family(into, "north_read_bytes", "Octets read from an account"),
             octets_out: family(into, "north_written_bytes", "Octets written to an account"),
             submits: family(into, "submits", "Submits read"),
@@ -95,6 +99,7 @@ impl Families {
         let labels = [("account", account.clone())];
         AccountMetrics {
             binds: self.binds.get_or_create_owned(&labels),
+            frozen: self.frozen.get_or_create_owned(&labels),
             octets_in: self.octets_in.get_or_create_owned(&labels),
             octets_out: self.octets_out.get_or_create_owned(&labels),
             submits: self.submits.get_or_create_owned(&labels),

@@ -5,6 +5,7 @@ use veilgate_names::{EnterpriseId, PlatformId, Reason};
 
 use super::*;
 use crate::account::Tenant;
+use crate::guessing::{GuessingAction, GuessingPolicy};
 use crate::password::PasswordHash;
 
 const NOW: Monotonic = Monotonic(1_000_000);
@@ -30,6 +31,7 @@ fn config(name: &str, password: &str) -> AccountConfig {
         certificate: None,
         suspended: false,
         default_service_number: None,
+        guessing: GuessingPolicy::default(),
     }
 }
 
@@ -151,7 +153,7 @@ fn suspended_and_removed_accounts_turn_inactive_under_their_holders() {
     suspended.suspended = true;
     accounts.reload(vec![suspended]).unwrap();
     assert!(!held.is_active());
-    assert_eq!(enter(&accounts, "a", "secret").unwrap_err(), BindRefusal::NotAllowed);
+    assert_eq!(enter(&accounts, "a", "secret").unwrap_err(), BindRefusal::Inactive);
     accounts.reload(vec![config("a", "secret")]).unwrap();
     assert!(held.is_active());
     accounts.reload(Vec::new()).unwrap();
@@ -176,4 +178,34 @@ fn a_name_twice_changes_nothing() {
     let twice = accounts.reload(vec![config("b", "x"), config("b", "y")]);
     assert_eq!(twice, Err(AccountsError::Twice(AccountId::parse("b").unwrap())));
     assert!(accounts.find("a").unwrap().is_active() && accounts.find("b").is_none());
+}
+
+#[test]
+fn a_frozen_account_stays_out_over_reloads_until_it_is_let_in() {
+    let accounts = accounts(vec![config("a", "secret"), config("b", "other")]);
+    let a = enter(&accounts, "a", "secret").unwrap();
+    assert!(accounts.freeze(a.id()) && !accounts.freeze(a.id()));
+    assert!(!a.is_active());
+    assert_eq!(enter(&accounts, "a", "secret").unwrap_err(), BindRefusal::Inactive);
+    assert!(enter(&accounts, "b", "other").is_ok());
+    accounts.reload(vec![config("b", "other")]).unwrap();
+    accounts.reload(vec![config("a", "new"), config("b", "other")]).unwrap();
+    assert_eq!(enter(&accounts, "a", "new").unwrap_err(), BindRefusal::Inactive, "not by leaving the file");
+    assert!(accounts.unfreeze(a.id()) && !accounts.unfreeze(a.id()));
+    assert!(enter(&accounts, "a", "new").is_ok());
+}
+
+#[test]
+fn a_scan_freezes_or_only_alarms_or_is_not_counted() {
+    for (action, alarms, active) in
+        [(GuessingAction::Freeze, 1, false), (GuessingAction::Alarm, 2, true), (GuessingAction::Off, 0, true)]
+    {
+        let mut config = config("a", "secret");
+        config.guessing = GuessingPolicy { failures: count(5), action, ..GuessingPolicy::default() };
+        let accounts = accounts(vec![config]);
+        let account = accounts.find("a").unwrap();
+        let raised: Vec<_> = (0..10).filter_map(|_| account.count_submit(true, NOW)).collect();
+        assert_eq!((raised.len(), account.is_active()), (alarms, active));
+        assert!(raised.iter().all(|alarm| alarm.failures == 5 && alarm.frozen != active));
+    }
 }

@@ -9,7 +9,7 @@ use veilgate_names::{Pseudonym, Timestamp};
 
 use crate::registered::Registered;
 
-const SHARDS: usize = 64;
+const SHARDS: usize = 1024;
 
 /// At most this many authorizations are found under one pseudonym; beyond it the oldest is found by id only.
 const MOST_PER_PSEUDONYM: usize = 8;
@@ -25,10 +25,18 @@ impl Pseudonyms {
         Self { hasher: DefaultHashBuilder::default(), shards }
     }
 
-    pub(super) fn insert(&self, fresh: &Arc<Registered>) {
+    /// Returns false, and changes nothing, where the same notary has given the pseudonym to another enterprise: two
+    /// enterprises could then tell that they know the same person (A-3.6-2, A-6.2.2.1-1). What is restored is taken.
+    pub(super) fn insert(&self, fresh: &Arc<Registered>, restoring: bool) -> bool {
         let hash = self.hasher.hash_one(fresh.pseudonym());
         let mut table = self.shard(hash).lock();
         let same = |held: &&Arc<Registered>| held.pseudonym() == fresh.pseudonym();
+        let elsewhere = |held: &Arc<Registered>| {
+            held.platform() == fresh.platform() && held.enterprise() != fresh.enterprise()
+        };
+        if !restoring && table.iter_hash(hash).filter(same).any(elsewhere) {
+            return false;
+        }
         if table.iter_hash(hash).filter(same).count() >= MOST_PER_PSEUDONYM {
             let dropped = table
                 .iter_hash(hash)
@@ -42,6 +50,7 @@ impl Pseudonyms {
             }
         }
         table.insert_unique(hash, Arc::clone(fresh), |held| self.hasher.hash_one(held.pseudonym()));
+        true
     }
 
     pub(super) fn remove(&self, gone: &Arc<Registered>) {

@@ -6,6 +6,8 @@ use veilgate_notary::{Limits, SecretKey, Spelled, Window};
 
 use super::*;
 
+mod ending;
+
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
 fn id(text: &str) -> AuthorizationId {
@@ -61,6 +63,14 @@ fn signed(name: &str, pseudonym: &str) -> Authorization {
 
 fn registered(registry: &Registry, name: &str, pseudonym: &str, at: Timestamp) -> Arc<Registered> {
     registry.register(authorization(name, pseudonym), &platform("p1"), &open(), at).unwrap().authorization
+}
+
+/// Goes once over everything; the deletions have ended when it returns.
+fn purge(registry: &Registry, before: Timestamp) -> Vec<AuthorizationId> {
+    let steps = (0..9).map(|_| registry.purge_step(before, 1000));
+    let gone: Vec<_> = steps.flatten().collect();
+    registry.purged(&gone);
+    gone
 }
 
 fn sms(registry: &Registry, held: &Arc<Registered>, at: Timestamp) -> Result<(), Reason> {
@@ -183,7 +193,7 @@ fn a_revocation_is_seen_by_every_holder_at_once_and_for_good() {
     assert_eq!((outcome, again), (Revoked::Before, record));
     let back = registry.register(authorization("au-1", "pseudonym-1"), &platform("p1"), &open(), NOW);
     assert_eq!(back.unwrap_err(), Reason::AuthRevoked);
-    registry.purge_expired(Timestamp(i64::MAX));
+    purge(&registry, Timestamp(i64::MAX));
     let back = registry.register(authorization("au-1", "pseudonym-1"), &platform("p1"), &open(), NOW);
     assert_eq!(back.unwrap_err(), Reason::AuthRevoked);
     let fresh = registered(&registry, "au-2", "pseudonym-1", NOW);
@@ -201,9 +211,10 @@ fn an_unknown_id_once_revoked_cannot_be_registered() {
     let refused = registry.register(authorization("au-1", "pseudonym-1"), &p1, &open(), NOW);
     assert_eq!(refused.unwrap_err(), Reason::AuthRevoked);
     // Another platform's word does not bar p2, and does not lift what p1 said.
-    assert!(registry.register(authorization("au-1", "pseudonym-1"), &p2, &open(), NOW).is_ok());
+    let held = registry.register(authorization("au-1", "pseudonym-1"), &p2, &open(), NOW).unwrap();
+    held.authorization.record_is_durable();
     assert_eq!(registry.revoke([&id("au-1")], &by(&p2), NOW).remove(0).1, Revoked::Now);
-    registry.purge_expired(Timestamp(i64::MAX));
+    purge(&registry, Timestamp(i64::MAX));
     for platform in [&p1, &p2] {
         let refused = registry.register(authorization("au-1", "pseudonym-1"), platform, &open(), NOW);
         assert_eq!(refused.unwrap_err(), Reason::AuthRevoked);
@@ -369,12 +380,12 @@ fn records_bring_everything_back_in_any_order() {
 fn capacity_is_bounded_and_purging_makes_room() {
     let registry = Registry::new(3);
     for index in 0..3 {
-        registered(&registry, &format!("au-{index}"), "pseudonym-1", NOW);
+        registered(&registry, &format!("au-{index}"), "pseudonym-1", NOW).record_is_durable();
     }
     let more = registry.register(authorization("au-9", "pseudonym-1"), &platform("p1"), &open(), NOW);
     assert_eq!(more.unwrap_err(), Reason::QueueFull);
-    assert!(registry.purge_expired(NOW).is_empty());
-    assert_eq!(registry.purge_expired(NOW.plus(Duration::from_secs(3601))).len(), 3);
+    assert!(purge(&registry, NOW).is_empty());
+    assert_eq!(purge(&registry, NOW.plus(Duration::from_secs(3601))).len(), 3);
     assert!(registry.is_empty());
     registered(&registry, "au-9", "pseudonym-1", NOW);
     for index in 0..9 {
@@ -451,7 +462,8 @@ fn take(registry: &Registry, model: &mut Model, step: &Step, now: Timestamp) {
             let expires_at = content.expires_at.value();
             let done = registry.register(content, &platform("p1"), &open(), now);
             assert_eq!(done.is_ok(), !model.barred.contains(&name));
-            if done.is_ok() {
+            if let Ok(done) = done {
+                done.authorization.record_is_durable();
                 model.held.retain(|(held, ..)| *held != name);
                 model.held.push((name, pseudonym, expires_at, true));
             }
@@ -462,7 +474,7 @@ fn take(registry: &Registry, model: &mut Model, step: &Step, now: Timestamp) {
             model.held.iter_mut().filter(|(held, ..)| *held == name).for_each(|held| held.3 = false);
         }
         Step::Purge => {
-            registry.purge_expired(now);
+            purge(registry, now);
             model.held.retain(|(_, _, expires_at, _)| *expires_at >= now);
         }
     }

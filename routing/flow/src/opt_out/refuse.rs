@@ -11,7 +11,7 @@ use veilgate_store::Space;
 use super::{Noted, OptOutRecord, OptOutScope, OptedOut, Refused};
 use crate::delivery::{Content, Delivery};
 use crate::flow::Flow;
-use crate::live::{Body, ContentFacts, Live, Moment, Phase};
+use crate::live::{Body, ContentFacts, Live, Moment, NOT_COUNTED, Phase};
 use crate::record::MessageRecord;
 use crate::reply::{Attribution, Writer};
 use crate::turn::{LinkId, Step, Turn, Waiting};
@@ -186,6 +186,7 @@ impl Flow {
             submitted_at: None,
             answered: None,
             deadline: at.mono,
+            counted_on: NOT_COUNTED,
             planned_end: None,
         });
         Some(Step::Accept { live, answer: None })

@@ -1,9 +1,13 @@
 //! Everything that can stand in the audit file. The list is closed and the fields are ids and counts: no text that
 //! somebody typed, no number, no content.
 
+mod consent;
+
 use std::net::IpAddr;
 
 use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, PlatformId, Reason};
+
+use crate::hash::Sm3Hash;
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +87,19 @@ pub enum AuditEvent {
     AuthorizationRevoked { authorization: AuthorizationId },
     /// A person refused messages of an enterprise; an authorization that the notary was told of, if there was one.
     OptedOut { enterprise: EnterpriseId, authorization: Option<AuthorizationId> },
+    /// Many authorizations were revoked in one request: how many, and the SM3 of their ids, each with a line feed behind
+    /// it, in the order of the request.
+    AuthorizationsRevoked { count: u64, ids_sm3: Sm3Hash },
+    /// Everything that was registered for an enterprise was revoked.
+    EnterpriseRevoked { enterprise: EnterpriseId, count: u64 },
+    /// Authorizations that had ended were forgotten after the time the configuration keeps them.
+    AuthorizationsPurged { count: u64 },
+    /// An account named recipients who do not exist: so many of so many submits in the window.
+    GuessingSuspected { account: AccountId, failures: u64, submits: u64 },
+    /// An account is shut out until staff let it in again.
+    AccountFrozen { account: AccountId },
+    /// Staff let a frozen account in again.
+    AccountUnfrozen { account: AccountId },
     /// A revocation was refused.
     RevocationRefused { authorization: AuthorizationId, reason: Reason },
     /// A new configuration took hold.
@@ -175,7 +192,7 @@ impl AuditEvent {
     pub(crate) const CHECKPOINT: &'static str = "checkpoint";
 
     /// Every type that can stand in the file (B-4.1.6c).
-    pub const TYPES: [&'static str; 39] = [
+    pub const TYPES: [&'static str; 45] = [
         "started",
         "draining",
         "stopped",
@@ -190,6 +207,12 @@ impl AuditEvent {
         "authorizations_refused",
         "authorization_revoked",
         "opted_out",
+        "authorizations_revoked",
+        "enterprise_revoked",
+        "authorizations_purged",
+        "guessing_suspected",
+        "account_frozen",
+        "account_unfrozen",
         "revocation_refused",
         "reloaded",
         "reload_refused",
@@ -235,6 +258,12 @@ impl AuditEvent {
             Self::AuthorizationsRefused { .. } => "authorizations_refused",
             Self::AuthorizationRevoked { .. } => "authorization_revoked",
             Self::OptedOut { .. } => "opted_out",
+            Self::AuthorizationsRevoked { .. } => "authorizations_revoked",
+            Self::EnterpriseRevoked { .. } => "enterprise_revoked",
+            Self::AuthorizationsPurged { .. } => "authorizations_purged",
+            Self::GuessingSuspected { .. } => "guessing_suspected",
+            Self::AccountFrozen { .. } => "account_frozen",
+            Self::AccountUnfrozen { .. } => "account_unfrozen",
             Self::RevocationRefused { .. } => "revocation_refused",
             Self::Reloaded { .. } => "reloaded",
             Self::ReloadRefused { .. } => "reload_refused",
@@ -274,6 +303,7 @@ impl AuditEvent {
                 | Self::AccountLocked { .. }
                 | Self::AuthorizationsRefused { .. }
                 | Self::RevocationRefused { .. }
+                | Self::GuessingSuspected { .. }
                 | Self::ReloadRefused { .. }
                 | Self::FeedRefused
                 | Self::ChannelDown { .. }
@@ -314,22 +344,17 @@ impl AuditEvent {
                 line.text("cause", cause.name());
             }
             Self::AccountLocked { source } | Self::Unbound { source } => line.address(*source),
-            Self::AuthorizationsRegistered { count } | Self::AuthorizationsRefused { count } => {
-                line.number("count", *count);
-            }
-            Self::OptedOut { enterprise, authorization } => {
-                line.text("enterprise", enterprise.as_str());
-                if let Some(authorization) = authorization {
-                    line.text("authorization", authorization.as_str());
-                }
-            }
-            Self::AuthorizationRevoked { authorization } => {
-                line.text("authorization", authorization.as_str())
-            }
-            Self::RevocationRefused { authorization, reason } => {
-                line.text("authorization", authorization.as_str());
-                line.text("reason", reason.name());
-            }
+            Self::AuthorizationsRegistered { .. }
+            | Self::AuthorizationsRefused { .. }
+            | Self::AuthorizationsPurged { .. }
+            | Self::AuthorizationsRevoked { .. }
+            | Self::EnterpriseRevoked { .. }
+            | Self::GuessingSuspected { .. }
+            | Self::AccountFrozen { .. }
+            | Self::AccountUnfrozen { .. }
+            | Self::OptedOut { .. }
+            | Self::AuthorizationRevoked { .. }
+            | Self::RevocationRefused { .. } => self.write_consent_fields(line),
             Self::Reloaded { part, added, changed, removed } => {
                 line.text("part", part.name());
                 line.number("added", *added);

@@ -27,6 +27,7 @@ fn events() -> Vec<AuditEvent> {
     let channel = ChannelId::parse("smsc-1").unwrap();
     let (kid, by) = (KeyId::parse("k1").unwrap(), KeyId::parse("k2").unwrap());
     let (class, tenant) = ("text", EnterpriseId::parse("ent-1").unwrap());
+    let account = AccountId::parse("shop").unwrap();
     vec![
         AuditEvent::Started,
         AuditEvent::Draining,
@@ -42,6 +43,12 @@ fn events() -> Vec<AuditEvent> {
         AuditEvent::AuthorizationsRefused { count: 2 },
         AuditEvent::AuthorizationRevoked { authorization: authorization.clone() },
         AuditEvent::OptedOut { enterprise: tenant.clone(), authorization: Some(authorization.clone()) },
+        AuditEvent::AuthorizationsRevoked { count: 1000, ids_sm3: Sm3Hash::of(b"au-1\n") },
+        AuditEvent::EnterpriseRevoked { enterprise: EnterpriseId::parse("ent-1").unwrap(), count: 7 },
+        AuditEvent::AuthorizationsPurged { count: 5 },
+        AuditEvent::GuessingSuspected { account: account.clone(), failures: 200, submits: 300 },
+        AuditEvent::AccountFrozen { account: account.clone() },
+        AuditEvent::AccountUnfrozen { account },
         AuditEvent::RevocationRefused { authorization, reason: Reason::NotPermitted },
         AuditEvent::Reloaded { part: ConfigPart::Accounts, added: 1, changed: 2, removed: 3 },
         AuditEvent::ReloadRefused { part: ConfigPart::Channels },
