@@ -21,7 +21,7 @@ pub enum NameError {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $min:literal..=$max:literal, $allowed:expr) => {
+    ($(#[$doc:meta])* $name:ident, $min:literal..=$max:literal, $allowed:expr $(, not $refused:ident)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Arc<str>);
@@ -30,11 +30,14 @@ macro_rules! text_id {
             /// The longest text accepted, in octets.
             pub const MAX: usize = $max;
 
-            /// Checks length and alphabet.
+            /// Checks length and alphabet, and where it could be mistaken for one, that it is no phone number.
             ///
             /// # Errors
-            /// [`NameError`] says which of the two is wrong.
+            /// [`NameError`] says which is wrong.
             pub fn parse(text: &str) -> Result<Self, NameError> {
+                $(if $refused(text) {
+                    return Err(NameError::LooksLikeANumber);
+                })?
                 check(text, $min, $max, $allowed)?;
                 Ok(Self(Arc::from(text)))
             }
@@ -62,8 +65,9 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// The notary's name for one consent (`authorization_id`): 1-64 printable ASCII characters without blanks.
-    AuthorizationId, 1..=64, graphic
+    /// The notary's name for one consent (`authorization_id`): 1-64 printable ASCII characters without blanks, but no
+    /// [phone number](is_phone_number): it stands in journal, CDRs and audit file, and goes north.
+    AuthorizationId, 1..=64, graphic, not is_phone_number
 );
 text_id!(
     /// An enterprise (tenant): 1-64 of `[0-9A-Za-z_.-]`.
@@ -120,6 +124,27 @@ impl fmt::Display for Pseudonym {
 /// bare or with `86`, `0086`, `+86`; any digits behind `+` or `00`; separators and full-width digits ignored.
 #[must_use]
 pub fn looks_like_a_number(text: &str) -> bool {
+    let Some(digits) = digits_of(text) else { return false };
+    if let Some(rest) = digits.strip_prefix('+').or_else(|| digits.strip_prefix("00")) {
+        return rest.len() >= 5;
+    }
+    is_mainland_mobile(&digits) || digits.strip_prefix("86").is_some_and(is_mainland_mobile)
+}
+
+/// Whether a text can only be meant as a phone number: a mainland mobile number in any spelling, or digits behind `+`.
+/// Unlike for [`looks_like_a_number`], digits that begin with zeros may be a counter.
+#[must_use]
+pub fn is_phone_number(text: &str) -> bool {
+    let Some(digits) = digits_of(text) else { return false };
+    if let Some(rest) = digits.strip_prefix('+') {
+        return rest.len() >= 5;
+    }
+    let rest = digits.strip_prefix("00").unwrap_or(&digits);
+    is_mainland_mobile(rest) || rest.strip_prefix("86").is_some_and(is_mainland_mobile)
+}
+
+/// Digits and `+` of a text that holds only these and separators.
+fn digits_of(text: &str) -> Option<String> {
     let mut digits = String::with_capacity(text.len().min(64));
     for c in text.trim().chars() {
         match c {
@@ -129,13 +154,10 @@ pub fn looks_like_a_number(text: &str) -> bool {
             }
             '\u{ff0b}' => digits.push('+'),
             ' ' | '-' | '_' | '.' | '(' | ')' | '/' => {}
-            _ => return false,
+            _ => return None,
         }
     }
-    if let Some(rest) = digits.strip_prefix('+').or_else(|| digits.strip_prefix("00")) {
-        return rest.len() >= 5;
-    }
-    is_mainland_mobile(&digits) || digits.strip_prefix("86").is_some_and(is_mainland_mobile)
+    Some(digits)
 }
 
 fn is_mainland_mobile(digits: &str) -> bool {
@@ -232,6 +254,23 @@ mod tests {
         }
         for alias in ["Zk3v8QpR2s", "20250001", "abcdefgh", "u-13800138000", "10690001"] {
             assert!(Pseudonym::parse(alias).is_ok(), "{alias}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_never_authorizations_but_counters_may_be() {
+        for number in [
+            "13800138000",
+            "8613800138000",
+            "+8613800138000",
+            "008613800138000",
+            "138-0013-8000",
+            "+14155552671",
+        ] {
+            assert_eq!(AuthorizationId::parse(number), Err(NameError::LooksLikeANumber), "{number}");
+        }
+        for id in ["au-1", "1", "0000000042", "20260301000017", "au-13800138000", "22345678901"] {
+            assert!(AuthorizationId::parse(id).is_ok(), "{id}");
         }
     }
 

@@ -12,7 +12,7 @@ mod time;
 pub use edi::{EdiVersion, EncryptedDeviceId};
 pub use ids::{
     AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, MessageId, NameError, PlatformId, Pseudonym,
-    SubscriberKey, looks_like_a_number,
+    SubscriberKey, is_phone_number, looks_like_a_number,
 };
 pub use octets::Octets;
 pub use reason::{Code, Reason};

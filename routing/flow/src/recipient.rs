@@ -87,7 +87,7 @@ impl Forms {
                 }
                 Tag::PSEUDONYM => forms.pseudonym = Some(pseudonym(text()?)?),
                 Tag::AUTHORIZATION_ID => {
-                    forms.authorization = Some(AuthorizationId::parse(text()?).map_err(|_| bad_value())?);
+                    forms.authorization = Some(AuthorizationId::parse(text()?).map_err(bad_name)?);
                 }
                 Tag::AS_OF => forms.as_of = Some(text()?.to_owned()),
                 Tag::ENTERPRISE_ID => {
@@ -135,6 +135,13 @@ fn pseudonym(text: &str) -> Result<Pseudonym, Refusal> {
         NameError::LooksLikeANumber => Reason::NotAPseudonym.into(),
         _ => Refusal::field(Status::RINVDSTADR),
     })
+}
+
+fn bad_name(error: NameError) -> Refusal {
+    match error {
+        NameError::LooksLikeANumber => Reason::NotAPseudonym.into(),
+        _ => bad_value(),
+    }
 }
 
 fn bad_value() -> Refusal {
