@@ -29,6 +29,7 @@ use crate::ledger::{self, AuditFile, CdrFiles, LedgerConfig, LedgerSender, writt
 use crate::north::smpp_server::{ConnectionLimits, Doorkeeper, listen};
 use crate::north::smpp_session::Shared;
 use crate::north::tls;
+use crate::number_keys;
 use crate::purge::Purger;
 use crate::settings;
 use crate::south::channels::Channels;
@@ -136,6 +137,8 @@ pub struct App {
     threads: Mutex<Vec<JoinHandle<()>>>,
     addresses: Addresses,
     stop_requested: tokio::sync::Notify,
+    /// Held while a person's data is looked up.
+    pub(crate) subject: tokio::sync::Mutex<()>,
 }
 
 /// Where the gateway listens: of use where the configuration says port 0.
@@ -230,6 +233,7 @@ impl App {
             threads: Mutex::new(threads),
             addresses: listeners.addresses(),
             stop_requested: tokio::sync::Notify::new(),
+            subject: tokio::sync::Mutex::default(),
         });
         app.serve(listeners).await;
         Started {
@@ -247,6 +251,12 @@ impl App {
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// How many authorizations wait to be erased.
+    #[must_use]
+    pub fn erasing(&self) -> usize {
+        self.hub.flow.erasing()
     }
 
     /// How many channels are up.
@@ -400,6 +410,7 @@ impl App {
         let stop = drained(self.drain.subscribe());
         tasks.spawn(async move { listeners.socket.serve(app, telemetry, stop).await });
         tasks.spawn(tick(Arc::clone(&self.hub), drained(self.drain.subscribe())));
+        tasks.spawn(number_keys::keep_ageing(Arc::clone(self), drained(self.drain.subscribe())));
         tasks.detach_all();
         self.channels.lock().await.apply(&config, &self.hub);
     }
@@ -599,6 +610,7 @@ fn start_threads(
         cdr_dir: cdr_dir.clone(),
         carrier,
         rotate_every: config.ledger.rotate_every,
+        keep: config.ledger.keep_cdrs,
         rotate_octets: config.ledger.rotate_bytes.get(),
     };
     let files = CdrFiles::open(ledger_config, &hub.telemetry).map_err(file(&cdr_dir))?;

@@ -3,6 +3,7 @@
 
 mod audit_file;
 mod cdr_files;
+mod retention;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -11,13 +12,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use veilgate_flow::Moment;
 use veilgate_ledger::{Actor, AuditEvent, BindMode, Cdr, RefusedBind};
 use veilgate_names::{AccountId, MessageId, Monotonic, Timestamp};
 
 pub use audit_file::{AuditFile, anchor_file, verify_audit};
-pub use cdr_files::{CdrFiles, written_ids};
+pub use cdr_files::{CdrFiles, read_cdrs, written_ids};
 
 use crate::clock;
+use crate::purge::has_jumped;
 use crate::telemetry::Telemetry;
 use crate::telemetry::events::StorageFailed;
 use crate::telemetry::words::StorageUse;
@@ -32,6 +35,8 @@ const MAX_PENDING: usize = 200_000;
 const MAX_AUDIT: usize = 100_000;
 /// Audit records pending at which all are only counted.
 const MAX_AUDIT_AT_ALL: usize = 2 * MAX_AUDIT;
+/// How often old CDR files are looked for.
+const PURGE_ROUND: Duration = Duration::from_secs(600);
 /// Audit records written at once.
 const AUDIT_RUN: usize = 1000;
 
@@ -45,6 +50,8 @@ pub struct LedgerConfig {
     pub rotate_every: Duration,
     /// The size at which it is closed, octets.
     pub rotate_octets: u64,
+    /// How long a closed CDR file is kept.
+    pub keep: Duration,
 }
 
 /// Hands lines to the ledger's thread.
@@ -188,7 +195,9 @@ pub fn start(
     written: impl FnMut(&[MessageId]) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     let queue = Arc::clone(&sender.queue);
-    let writer = Writer { files, audit, telemetry, written, cdrs: Waiting::new(), records: Waiting::new() };
+    let began = clock::now();
+    let (cdrs, records) = (Waiting::new(), Waiting::new());
+    let writer = Writer { files, audit, telemetry, written, cdrs, records, began, purge_at: began.mono };
     std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(&queue))
 }
 
@@ -199,6 +208,8 @@ struct Writer<W> {
     written: W,
     cdrs: Waiting<Arc<Cdr>>,
     records: Waiting<AuditLine>,
+    began: Moment,
+    purge_at: Monotonic,
 }
 
 /// What is to be written, and when to try again if that failed. CDRs and audit records don't wait for each other.
@@ -237,6 +248,10 @@ impl<W: FnMut(&[MessageId])> Writer<W> {
             if closed {
                 self.finish();
                 return;
+            }
+            if now >= self.purge_at {
+                self.purge_at = now.plus(PURGE_ROUND);
+                self.purge_cdrs(queue, clock::now());
             }
         }
     }
@@ -284,6 +299,30 @@ impl<W: FnMut(&[MessageId])> Writer<W> {
         if !ids.is_empty() {
             (self.written)(&ids);
             queue.state.lock().pending -= ids.len();
+        }
+    }
+
+    /// Deletes CDR files that were kept long enough, once the audit file says so.
+    fn purge_cdrs(&mut self, queue: &Queue, at: Moment) {
+        if has_jumped(self.began, at) {
+            return;
+        }
+        let (folder, keep) = self.files.kept();
+        let folder = folder.to_path_buf();
+        let purged = retention::expired(&folder, at.wall.minus(keep)).and_then(|expired| {
+            if expired.count() == 0 {
+                return Ok(());
+            }
+            let files = u64::try_from(expired.count()).unwrap_or(u64::MAX);
+            let event = AuditEvent::CdrFilesPurged { files, octets: expired.octets, sm3: expired.sm3 };
+            queue.state.lock().audit_pending += 1;
+            self.records.lines.push(AuditLine { actor: Actor::System, event, at: at.wall });
+            self.write_audit(queue);
+            // If the disk does not take the record now, they go another time.
+            if self.records.lines.is_empty() { expired.remove(&folder) } else { Ok(()) }
+        });
+        if let Err(error) = purged {
+            StorageFailed { storage: StorageUse::Cdr, error: error.kind() }.emit(&self.telemetry);
         }
     }
 

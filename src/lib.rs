@@ -11,6 +11,7 @@ pub mod hub;
 pub mod keys;
 pub mod ledger;
 pub mod north;
+pub mod number_keys;
 mod ops;
 mod purge;
 pub mod settings;

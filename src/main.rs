@@ -1,6 +1,6 @@
 //! `veilgate`: the gateway's command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use veilgate::admin::client::{self, Client};
-use veilgate::admin::{ActorName, Request, Response};
+use veilgate::admin::{ActorName, ExplainAsked, Request, Response, Secret, SubjectAsked};
 use veilgate::app::{App, read_config};
 use veilgate::telemetry::Telemetry;
 use veilgate::telemetry::words::StopCause;
@@ -71,6 +71,11 @@ enum Command {
         #[command(subcommand)]
         command: TenantCommand,
     },
+    /// A person's rights: what is held about whoever has a number, and that it goes.
+    Subject {
+        #[command(subcommand)]
+        command: SubjectCommand,
+    },
     /// North accounts: shut out, or let in again.
     Account {
         #[command(subcommand)]
@@ -95,6 +100,27 @@ enum Command {
 enum IdentityCommand {
     /// Take over a whole subscriber feed, or a file of changes, all or nothing, while traffic runs.
     Import(IdentityImport),
+    /// Tell why an authorization's device IDs, or these, mean somebody or nobody: no number, no device ID is shown.
+    Explain(Explain),
+}
+
+#[derive(Args)]
+struct Explain {
+    /// The authorization whose look-up it is.
+    #[arg(long, required_unless_present = "device", conflicts_with_all = ["device", "as_of"])]
+    authorization: Option<String>,
+    /// An encrypted device ID; may be given several times.
+    #[arg(long, requires = "as_of")]
+    device: Vec<String>,
+    /// The day of consent, such as 2026-03-01.
+    #[arg(long)]
+    as_of: Option<String>,
+    /// request, complaint, authority or incident.
+    #[arg(long)]
+    cause: String,
+    /// The number of the case.
+    #[arg(long)]
+    case: String,
 }
 
 #[derive(Args)]
@@ -202,6 +228,31 @@ enum ChannelCommand {
         /// Its name.
         channel: String,
     },
+}
+
+#[derive(Subcommand)]
+enum SubjectCommand {
+    /// Tell what is held: who may contact the person, and what was sent and received.
+    Report(Subject),
+    /// End it at once, and erase it as soon as messages under way have ended.
+    Delete(Subject),
+}
+
+/// The number and the approver's password are read from standard input, a line each: they stand in no process list.
+#[derive(Args)]
+struct Subject {
+    /// request, complaint, authority or incident.
+    #[arg(long)]
+    cause: String,
+    /// The number of the case.
+    #[arg(long)]
+    case: String,
+    /// The second person, one of `[[approvers]]` and not the one of --actor.
+    #[arg(long)]
+    approver: String,
+    /// The day on which the number was the person's, such as 2026-03-01. Default: now.
+    #[arg(long)]
+    as_of: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -317,6 +368,21 @@ fn request(command: Command) -> Result<Request, String> {
                 }
             }
         },
+        Command::Identity { command: IdentityCommand::Explain(explain) } => {
+            Request::IdentityExplain(ExplainAsked {
+                authorization: explain.authorization,
+                devices: explain.device,
+                as_of: explain.as_of,
+                cause: explain.cause,
+                case: explain.case,
+            })
+        }
+        Command::Subject { command: SubjectCommand::Report(subject) } => {
+            Request::SubjectReport(asked(subject)?)
+        }
+        Command::Subject { command: SubjectCommand::Delete(subject) } => {
+            Request::SubjectDelete(asked(subject)?)
+        }
         Command::Account { command: AccountCommand::Freeze { system_id } } => {
             Request::AccountFreeze { account: account(&system_id)? }
         }
@@ -335,6 +401,27 @@ fn request(command: Command) -> Result<Request, String> {
         Command::Reload => Request::Reload {},
         Command::Drain => Request::Drain {},
         _ => Request::Status {},
+    })
+}
+
+/// On a terminal nothing that is typed is shown.
+fn asked(subject: Subject) -> Result<SubjectAsked, String> {
+    let secret = |prompt: &str| -> Result<Secret, String> {
+        if std::io::stdin().is_terminal() {
+            return rpassword::prompt_password(prompt).map(Secret::new).map_err(text);
+        }
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map_err(text)?;
+        line.truncate(line.trim_end_matches(['\r', '\n']).len());
+        Ok(Secret::new(line))
+    };
+    Ok(SubjectAsked {
+        number: secret("number: ")?,
+        password: secret(&format!("password of {}: ", subject.approver))?,
+        as_of: subject.as_of,
+        cause: subject.cause,
+        case: subject.case,
+        approver: subject.approver,
     })
 }
 
@@ -381,6 +468,14 @@ fn show(response: Response) -> Result<(), String> {
         }
         Response::Switched { enabled } => {
             say(if enabled { "enabled" } else { "disabled" });
+            Ok(())
+        }
+        Response::Explained { lines } => {
+            lines.iter().for_each(|line| say(line));
+            Ok(())
+        }
+        Response::Subject(found) => {
+            say(&serde_json::to_string_pretty(&found).map_err(text)?);
             Ok(())
         }
         Response::Status(status) => {

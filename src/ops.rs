@@ -2,7 +2,9 @@
 
 mod accounts;
 mod authorizations;
+mod explain;
 mod keys;
+mod subject;
 
 use std::io::BufWriter;
 use std::path::Path;
@@ -48,6 +50,9 @@ impl Operations for Arc<App> {
                 })
                 .await
             }
+            Request::SubjectReport(asked) => app.subject(asked, subject::Right::Report, &actor).await,
+            Request::SubjectDelete(asked) => app.subject(asked, subject::Right::Delete, &actor).await,
+            Request::IdentityExplain(asked) => app.explain(&asked, &actor),
             Request::Status {} => Response::Status(app.status().await),
             Request::Reload {} => app.reload_as(auditor(&actor)).await,
             Request::Drain {} => {
@@ -65,7 +70,7 @@ impl Operations for Arc<App> {
 
 impl App {
     /// Commits what `fill` puts into a turn; false if the journal fails.
-    async fn store(&self, fill: impl FnOnce(&mut Turn, Box<dyn FnOnce(bool) + Send>)) -> bool {
+    pub(crate) async fn store(&self, fill: impl FnOnce(&mut Turn, Box<dyn FnOnce(bool) + Send>)) -> bool {
         let (done, durable) = tokio::sync::oneshot::channel();
         let mut turn = Turn::default();
         fill(

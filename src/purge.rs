@@ -26,25 +26,27 @@ pub(crate) struct Purger {
     began: Moment,
     last: Monotonic,
     under_way: Arc<AtomicBool>,
+    erasing: Arc<AtomicBool>,
 }
 
 impl Purger {
     /// Forgets what has ended `keep` ago.
     pub(crate) fn new(keep: Duration) -> Self {
         let began = clock::now();
-        Self { keep, began, last: began.mono, under_way: Arc::default() }
+        Self { keep, began, last: began.mono, under_way: Arc::default(), erasing: Arc::default() }
     }
 
     /// Makes the next step if it is time and the one before is durable.
     pub(crate) fn step(&mut self, hub: &Arc<Hub>) {
         let now = clock::now();
-        if now.mono.since(self.last) < PAUSE
-            || self.under_way.load(Ordering::Acquire)
-            || has_jumped(self.began, now)
-        {
+        if now.mono.since(self.last) < PAUSE {
             return;
         }
         self.last = now.mono;
+        self.erase(hub, now);
+        if self.under_way.load(Ordering::Acquire) || has_jumped(self.began, now) {
+            return;
+        }
         self.under_way.store(true, Ordering::Release);
         let mut turn = Turn::default();
         let (under_way, to_hub) = (Arc::clone(&self.under_way), Arc::downgrade(hub));
@@ -61,9 +63,30 @@ impl Purger {
         }
         hub.commit(turn);
     }
+
+    /// Erases what a person's rights ask for, as soon as nothing is under way under it.
+    fn erase(&self, hub: &Arc<Hub>, now: Moment) {
+        if self.erasing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut turn = Turn::default();
+        let (erasing, to_hub) = (Arc::clone(&self.erasing), Arc::downgrade(hub));
+        let done = move |durable: bool, count: usize| {
+            erasing.store(false, Ordering::Release);
+            if let Some(hub) = to_hub.upgrade().filter(|_| durable) {
+                let count = u64::try_from(count).unwrap_or(u64::MAX);
+                hub.ledger.audit(Actor::System, AuditEvent::AuthorizationsErased { count });
+            }
+        };
+        if hub.flow.erase(MOST, now, &mut turn, done) == 0 {
+            self.erasing.store(false, Ordering::Release);
+        }
+        hub.commit(turn);
+    }
 }
 
-fn has_jumped(began: Moment, now: Moment) -> bool {
+/// Whether the clock has moved otherwise than time since the start.
+pub(crate) fn has_jumped(began: Moment, now: Moment) -> bool {
     let passed = i64::try_from(now.mono.since(began.mono).as_millis()).unwrap_or(i64::MAX);
     let by_clock = now.wall.0.saturating_sub(began.wall.0);
     by_clock.saturating_sub(passed).saturating_abs() > CLOCK_SLACK_MS

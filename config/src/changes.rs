@@ -128,6 +128,8 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         guessing: _,
         journal: _,
         ledger: _,
+        // Read when one is asked for.
+        approvers: _,
         ops: _,
         log: _,
     } = new;
@@ -159,7 +161,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         replies { tie_break, quarantine, part_timeout, max_parts, max_parts_per_writer, max_octets }
         registry { keep_expired }
         journal { engine, segment_bytes, capacity_bytes, compact_below_percent, group_max }
-        ledger { carrier, cdr_dir, audit_file, rotate_every, rotate_bytes, audit_key_file }
+        ledger { carrier, cdr_dir, audit_file, rotate_every, rotate_bytes, keep_cdrs, number_key_life, keep_numbers, audit_key_file }
         ops { listen, socket, ready_channels }
     }
     names.extend(rewidened(old, new));

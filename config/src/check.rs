@@ -70,7 +70,8 @@ fn lists(config: &Config) -> Checked {
     once("enterprises", "id", config.enterprises.iter().map(|enterprise| &enterprise.id))?;
     once("accounts", "system_id", config.accounts.iter().map(|account| &account.system_id))?;
     once("service_numbers", "number", config.service_numbers.iter().map(|entry| &entry.number))?;
-    once("channels", "id", config.channels.iter().map(|channel| &channel.id))
+    once("channels", "id", config.channels.iter().map(|channel| &channel.id))?;
+    once("approvers", "name", config.approvers.iter().map(|approver| approver.name.as_str()))
 }
 
 fn once<T: Hash + Eq + Display>(list: &str, key: &str, ids: impl Iterator<Item = T>) -> Checked {
@@ -278,6 +279,16 @@ fn flow(config: &Config) -> Checked {
         let problem = "less than flow.max_validity and flow.report_timeout together, or than flow.reply_grace: \
                        messages would lose their authorization";
         return Err(Mistake::new("registry.keep_expired", problem));
+    }
+    const DAY: u64 = 24 * 3600;
+    if !(183 * DAY..=365 * DAY).contains(&config.ledger.keep_cdrs.as_secs()) {
+        return Err(Mistake::new("ledger.keep_cdrs", "expected 4392h (183 days) to 8760h (a year)"));
+    }
+    if !(DAY..=90 * DAY).contains(&config.ledger.number_key_life.as_secs()) {
+        return Err(Mistake::new("ledger.number_key_life", "expected 24h to 2160h"));
+    }
+    if !(150 * DAY..=config.ledger.keep_cdrs.as_secs()).contains(&config.ledger.keep_numbers.as_secs()) {
+        return Err(Mistake::new("ledger.keep_numbers", "expected 3600h (five months) to ledger.keep_cdrs"));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use veilgate_names::{KeyId, PlatformId, Timestamp};
 
-use crate::text::{FromText, count, some_text, text, whole, yes};
+use crate::text::{FromText, count, hours, some_text, text, whole, yes};
 use crate::words::JournalEngine;
 
 /// A key of encrypted device IDs, imported into the key ring at start.
@@ -163,6 +163,17 @@ pub struct Ledger {
     /// The size at which a CDR file is closed, octets, 1 MiB-16 GiB. Default 256 MiB.
     #[serde(deserialize_with = "whole::<_, _, 1_048_576, 17_179_869_184>")]
     pub rotate_bytes: NonZeroU64,
+    /// How long a closed CDR file is kept, 4392h-8760h (183 days to a year: B-4.1.6d, B-A.2.4e). Default 8760h.
+    #[serde(deserialize_with = "text")]
+    pub keep_cdrs: Duration,
+    /// How long the key that seals numbers in an enterprise's CDRs does so before it gets a successor, 24h-2160h.
+    /// Default 720h.
+    #[serde(deserialize_with = "text")]
+    pub number_key_life: Duration,
+    /// How long after that it still opens them; then it is destroyed, and the numbers are gone for good. 3600h (five
+    /// months) to `keep_cdrs`. Default 4392h.
+    #[serde(deserialize_with = "text")]
+    pub keep_numbers: Duration,
     /// The SM2 key that signs audit checkpoints. Default `audit.key` in the data folder.
     pub audit_key_file: Option<PathBuf>,
 }
@@ -175,6 +186,9 @@ impl Default for Ledger {
             audit_file: None,
             rotate_every: Duration::from_secs(3600),
             rotate_bytes: octets::<{ 256 << 20 }>(),
+            keep_cdrs: hours::<8760>(),
+            number_key_life: hours::<720>(),
+            keep_numbers: hours::<4392>(),
             audit_key_file: None,
         }
     }

@@ -14,6 +14,7 @@ mod paths;
 mod replies;
 mod root;
 mod south;
+mod staff;
 mod text;
 mod words;
 
@@ -27,6 +28,7 @@ pub use parties::{Account, Enterprise, Fingerprint, PasswordHash, Platform, Publ
 pub use replies::Replies;
 pub use root::{Config, Log, MasterKey, NodeName, Ops, Pkcs11, TokenName};
 pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId, SystemType};
+pub use staff::{Approver, StaffName};
 pub use words::{
     AddressForm, Alphabet, BindMode, GuessingAction, IdFormat, JournalEngine, LogFormat, LogLevel,
     OptOutScope, Proof,

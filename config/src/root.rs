@@ -13,6 +13,7 @@ use crate::opt_out::OptOut;
 use crate::parties::{Account, Enterprise, Platform};
 use crate::replies::Replies;
 use crate::south::{Channel, ServiceNumberEntry};
+use crate::staff::Approver;
 use crate::text::{FromText, some_whole, text, whole};
 use crate::words::{LogFormat, LogLevel};
 
@@ -74,6 +75,9 @@ pub struct Config {
     /// CDR and audit files.
     #[serde(default)]
     pub ledger: Ledger,
+    /// The second persons for what concerns one person's data.
+    #[serde(default)]
+    pub approvers: Vec<Approver>,
     /// Health, metrics and the ops socket.
     #[serde(default)]
     pub ops: Ops,

@@ -8,7 +8,8 @@ mod socket;
 
 pub use http::{Probe, Readiness, serve as serve_http};
 pub use protocol::{
-    AccountStatus, Actor, Call, ChannelStatus, MAX_REQUEST, MAX_RESPONSE, Refusal, Request, Response, Status,
+    AccountStatus, Actor, Call, ChannelStatus, ExplainAsked, MAX_REQUEST, MAX_RESPONSE, Refusal, Request,
+    Response, Secret, Status, SubjectAsked, SubjectAuthorization, SubjectFound, SubjectMessage,
 };
 pub use socket::{Operations, OpsSocket};
 pub use veilgate_ledger::ActorName;

@@ -73,6 +73,12 @@ pub enum Request {
         /// A CSV of bindings or tenures with the column `op`, a file that the gateway can read.
         path: PathBuf,
     },
+    /// Tell what is held about the person who has a number.
+    SubjectReport(SubjectAsked),
+    /// End and erase what is held about such a person.
+    SubjectDelete(SubjectAsked),
+    /// Tell why device IDs mean somebody or nobody.
+    IdentityExplain(ExplainAsked),
     /// Tell the state.
     Status {},
     /// Read the configuration file again.
@@ -131,6 +137,9 @@ impl Request {
             Self::AuthorizationsImport { .. } => OpsCommand::AuthorizationsImport,
             Self::IdentityImport { .. } => OpsCommand::IdentityImport,
             Self::IdentityChanges { .. } => OpsCommand::IdentityChanges,
+            Self::SubjectReport(_) => OpsCommand::SubjectReport,
+            Self::SubjectDelete(_) => OpsCommand::SubjectDelete,
+            Self::IdentityExplain(_) => OpsCommand::IdentityExplain,
             Self::Status {} => OpsCommand::Status,
             Self::Reload {} => OpsCommand::Reload,
             Self::Drain {} => OpsCommand::Drain,
@@ -228,6 +237,13 @@ pub enum Response {
         tenures: u64,
         /// Lines refused one by one: the line's number from 1, and why.
         refused: Vec<(u64, String)>,
+    },
+    /// What is, or was, held about a person.
+    Subject(SubjectFound),
+    /// Why a look-up ends as it does.
+    Explained {
+        /// What was looked at, in order; no number, no device ID.
+        lines: Vec<String>,
     },
     /// The state.
     Status(Status),
@@ -394,6 +410,9 @@ fn read_one<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Res
 fn read_all<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Vec::<String>::deserialize(from)?.iter().map(|id| id.parse().map_err(Error::custom)).collect()
 }
+
+mod subject;
+pub use subject::{ExplainAsked, Secret, SubjectAsked, SubjectAuthorization, SubjectFound, SubjectMessage};
 
 #[cfg(test)]
 mod tests;

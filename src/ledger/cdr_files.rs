@@ -52,6 +52,11 @@ impl CdrFiles {
         Ok(Self { config, open: Vec::new(), sequence: 0 })
     }
 
+    /// Where the files lie, and how long they are kept.
+    pub(super) fn kept(&self) -> (&Path, Duration) {
+        (&self.config.cdr_dir, self.config.keep)
+    }
+
     /// How long until a file is old enough to be closed; at most a minute.
     pub fn closes_in(&self, now: Timestamp) -> Duration {
         let age = |open: &OpenFile| self.config.rotate_every.saturating_sub(now.since(open.opened_at));
@@ -179,6 +184,28 @@ pub fn written_ids(folder: &Path, since: Timestamp) -> io::Result<HashSet<Messag
     Ok(ids)
 }
 
+/// Reads every CDR of every file, in no order. Lines that are none, or are being written, are passed over; files that go
+/// meanwhile, too.
+///
+/// # Errors
+/// [`io::Error`] as the disk gives it.
+pub fn read_cdrs(folder: &Path, mut each: impl FnMut(Cdr)) -> io::Result<()> {
+    for (_, path) in cdr_paths(folder)? {
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            opened => opened?,
+        };
+        let (mut reader, mut line) = (BufReader::with_capacity(READ, file), Vec::new());
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            if let Ok(cdr) = Cdr::parse_line(&line) {
+                each(cdr);
+            }
+            line.clear();
+        }
+    }
+    Ok(())
+}
+
 fn read_ids(path: &Path, since: Timestamp, ids: &mut HashSet<MessageId>) -> io::Result<()> {
     let file = File::open(path)?;
     let modified = file.metadata()?.modified()?;
@@ -195,7 +222,8 @@ fn read_ids(path: &Path, since: Timestamp, ids: &mut HashSet<MessageId>) -> io::
     Ok(())
 }
 
-fn cdr_paths(folder: &Path) -> io::Result<Vec<(CdrKind, PathBuf)>> {
+/// The CDR files of a folder, closed or not.
+pub(super) fn cdr_paths(folder: &Path) -> io::Result<Vec<(CdrKind, PathBuf)>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -247,7 +275,7 @@ fn take_up(kind: CdrKind, path: &Path) -> io::Result<Option<(CdrFile, u64)>> {
         .map_err(|broken| io::Error::new(io::ErrorKind::InvalidData, broken))
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

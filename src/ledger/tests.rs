@@ -20,6 +20,7 @@ fn writer(folder: &Path, written: Arc<Mutex<Vec<MessageId>>>) -> Writer<impl FnM
         carrier: CarrierName::parse("test").unwrap(),
         rotate_every: Duration::from_secs(3600),
         rotate_octets: 1 << 30,
+        keep: Duration::from_secs(8760 * 3600),
     };
     Writer {
         files: CdrFiles::open(config, &telemetry).unwrap(),
@@ -28,6 +29,8 @@ fn writer(folder: &Path, written: Arc<Mutex<Vec<MessageId>>>) -> Writer<impl FnM
         written: move |ids: &[MessageId]| written.lock().extend_from_slice(ids),
         cdrs: Waiting::new(),
         records: Waiting::new(),
+        began: clock::now(),
+        purge_at: clock::mono(),
     }
 }
 
@@ -46,6 +49,53 @@ fn audit_text(folder: &Path) -> String {
 
 fn verified(folder: &Path) -> u64 {
     verify_audit(&folder.join("audit.log"), Some(&key().public_key()), None).unwrap().records
+}
+
+#[test]
+fn cdr_files_go_when_they_are_old_enough_and_the_audit_file_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = Arc::new(Mutex::default());
+    let mut writer = writer(folder.path(), Arc::clone(&written));
+    let sender = LedgerSender::new();
+    let year = Duration::from_secs(366 * 24 * 3600);
+    let mut names = Vec::new();
+    for id in [1, 2] {
+        sender.cdrs(vec![cdr_files::tests::cdr(id)]);
+        turn(&mut writer, &sender.queue);
+        writer.files.close_all().unwrap();
+    }
+    sender.cdrs(vec![cdr_files::tests::cdr(3)]);
+    turn(&mut writer, &sender.queue);
+    let cdr_dir = folder.path().join("cdr");
+    for entry in std::fs::read_dir(&cdr_dir).unwrap() {
+        names.push(entry.unwrap().path());
+    }
+    names.sort();
+    assert_eq!(names.len(), 3);
+    for old in [&names[0], &names[2]] {
+        let file = std::fs::File::options().write(true).open(old).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified - year).unwrap();
+    }
+    // The disk takes no audit record: nothing goes.
+    writer.audit.refuse(true).unwrap();
+    writer.purge_cdrs(&sender.queue, clock::now());
+    assert!(names.iter().all(|name| name.exists()));
+    writer.audit.refuse(false).unwrap();
+    // A clock that jumped is not believed.
+    let later = Moment { wall: clock::wall().plus(year), mono: clock::mono() };
+    writer.purge_cdrs(&sender.queue, later);
+    assert!(names.iter().all(|name| name.exists()));
+    turn(&mut writer, &sender.queue);
+    writer.purge_cdrs(&sender.queue, clock::now());
+    let left: Vec<bool> = names.iter().map(|name| name.exists()).collect();
+    assert_eq!(left, [false, true, true], "the old closed one; an open one stays, whatever its age");
+    let audit = audit_text(folder.path());
+    assert!(audit.contains("cdr_files_purged") && audit.contains("\"files\":1"), "{audit}");
+    writer.purge_cdrs(&sender.queue, clock::now());
+    assert_eq!(audit_text(folder.path()), audit, "once");
+    writer.finish();
+    verified(folder.path());
 }
 
 #[test]

@@ -277,6 +277,12 @@ words! {
         AccountFreeze = "account-freeze",
         /// Let an account in again.
         AccountUnfreeze = "account-unfreeze",
+        /// Tell what is held about the person who has a number.
+        SubjectReport = "subject-report",
+        /// End and erase what is held about such a person.
+        SubjectDelete = "subject-delete",
+        /// Tell why device IDs mean somebody or nobody.
+        IdentityExplain = "identity-explain",
         /// A line that is no command.
         Unreadable = "unreadable",
     }

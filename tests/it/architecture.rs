@@ -45,6 +45,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("smsc_address", &["src/south/smsc_link.rs"]),
     ("sealed_for_cdr", &["routing/flow/src/cdr.rs"]),
     ("subscriber_of", &["routing/flow/src/reply/attribution.rs"]),
+    ("holder_of", &["src/ops/subject.rs"]),
     ("expose_to_ingress", &["routing/identity/src/ingress.rs"]),
 ];
 

@@ -59,8 +59,9 @@ impl PasswordHash {
         self.0.as_str()
     }
 
-    /// Slow by design.
-    pub(crate) fn matches(&self, password: &[u8]) -> bool {
+    /// Whether this is the password. Slow by design.
+    #[must_use]
+    pub fn matches(&self, password: &[u8]) -> bool {
         let bounded = password.get(..MAX_PASSWORD).unwrap_or(password);
         let matches = Argon2::default().verify_password(bounded, &self.0.password_hash()).is_ok();
         matches && password.len() <= MAX_PASSWORD

@@ -5,9 +5,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use veilgate_admission::Registered;
-use veilgate_names::{ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, Octets, Reason};
+use veilgate_names::{
+    AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, Octets, Reason,
+};
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
@@ -194,6 +196,11 @@ impl Book {
     pub(crate) fn under(&self, tenant: &EnterpriseId, max: usize) -> Vec<(MessageId, Phase)> {
         let of_tenant = self.live.values().filter(|live| live.authorization.enterprise() == tenant);
         of_tenant.take(max).map(|live| (live.id, live.phase)).collect()
+    }
+
+    /// The authorizations under which something has not ended.
+    pub(crate) fn authorizations(&self) -> FxHashSet<AuthorizationId> {
+        self.live.values().map(|live| live.authorization.id().clone()).collect()
     }
 
     /// Whether any channel that is switched on has a bound link.

@@ -23,6 +23,7 @@ use veilgate_store::{Space, StoreError};
 use crate::book::{Book, ChannelState, LinkEvent};
 use crate::delivery::{Attempt, Content, Delivery, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
+use crate::erasing::Erasing;
 use crate::live::{Body, Ended, Live, Moment, Phase};
 use crate::message::{Cleared, Received, resolve};
 use crate::opt_out::OptOuts;
@@ -59,6 +60,7 @@ pub struct Flow {
     /// Long replies that are not whole yet.
     pub(crate) parts: Mutex<Parts>,
     outboxes: RwLock<FxHashMap<AccountId, Arc<Mutex<Outbox>>>>,
+    pub(crate) erasing: Arc<Mutex<Erasing>>,
     /// Messages accepted, not ended, also those not in the book yet.
     pub(crate) admitted: AtomicUsize,
     next_id: AtomicU64,
@@ -107,6 +109,7 @@ impl Flow {
             node,
             seals: Seals::new(keys, entropy),
             outboxes: RwLock::default(),
+            erasing: Arc::default(),
             admitted: AtomicUsize::new(0),
             next_id: AtomicU64::new(first_id),
         }

@@ -94,6 +94,7 @@ impl Flow {
             flow.restore_part(message_id(&entry.key)?, &entry.value, at)?;
             Ok(|restored: &mut Restored| restored.parts += 1)
         })?;
+        self.restore_erasures(store)?;
         self.messages(store, at, turn, outcomes, &mut restored)?;
         Ok(restored)
     }

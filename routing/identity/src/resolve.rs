@@ -17,6 +17,7 @@ use crate::subscriber::Contact;
 use crate::vault::{Binding, NumberRef, NumberRow, Vault};
 
 pub(crate) mod explain;
+mod subject;
 pub(crate) mod tenure;
 
 use tenure::{Tenure, Window};

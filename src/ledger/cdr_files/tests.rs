@@ -17,6 +17,7 @@ fn config(folder: &Path) -> LedgerConfig {
         cdr_dir: folder.to_path_buf(),
         carrier: CarrierName::parse("test").unwrap(),
         rotate_every: Duration::from_secs(3600),
+        keep: Duration::from_secs(8760 * 3600),
         rotate_octets: 1 << 30,
     }
 }

@@ -1,11 +1,13 @@
 //! Forgetting what expired long ago, a little at a time.
 
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use veilgate_names::{AuthorizationId, Timestamp};
 
 use super::{Registry, SHARDS, Shard};
+use crate::registered::Registered;
 
 /// Authorizations that one step looks at, about.
 const LOOKED_AT: usize = 10_000;
@@ -62,7 +64,32 @@ impl Registry {
         self.len.fetch_sub(gone.len() - count, Ordering::Relaxed);
     }
 
-    /// The deletion of the records that a [`Self::purge_step`] asked for has ended.
+    /// Forgets one that is revoked and durable, as [`Self::purge_step`] does; false if it is not there or cannot go yet.
+    pub fn erase(&self, id: &AuthorizationId) -> bool {
+        let hash = self.hasher.hash_one(id);
+        let mut shard = self.shard(hash).lock();
+        let Some(held) = shard.find(hash, id) else { return false };
+        if !held.is_revoked() || held.pending_record().is_some() {
+            return false;
+        }
+        if let Ok(entry) = shard.by_id.find_entry(hash, |other| other.id() == id) {
+            entry.remove();
+        }
+        self.pseudonyms.remove(&held);
+        shard.purging.insert(id.clone());
+        self.len.fetch_sub(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Calls `look` for each authorization, under no lock. What is registered meanwhile may be left out.
+    pub fn each(&self, mut look: impl FnMut(&Arc<Registered>)) {
+        for shard in &self.shards {
+            let held: Vec<Arc<Registered>> = shard.lock().by_id.iter().map(Arc::clone).collect();
+            held.iter().for_each(&mut look);
+        }
+    }
+
+    /// The deletion of the records that a [`Self::purge_step`] or [`Self::erase`] asked for has ended.
     pub fn purged(&self, ids: &[AuthorizationId]) {
         for id in ids {
             let hash = self.hasher.hash_one(id);

@@ -2,6 +2,10 @@
 //! somebody typed, no number, no content.
 
 mod consent;
+mod keys;
+mod person;
+
+pub use person::{CaseId, SubjectCause};
 
 use std::net::IpAddr;
 
@@ -94,6 +98,20 @@ pub enum AuditEvent {
     EnterpriseRevoked { enterprise: EnterpriseId, count: u64 },
     /// Authorizations that had ended were forgotten after the time the configuration keeps them.
     AuthorizationsPurged { count: u64 },
+    /// Authorizations of a person who asked for it were erased.
+    AuthorizationsErased { count: u64 },
+    /// Staff asked why device IDs, or those of an authorization, mean somebody or nobody.
+    IdentityExplained { case: CaseId, cause: SubjectCause, authorization: Option<AuthorizationId> },
+    /// Staff looked up what is held about the person who has a number, with the consent of a second person: so many
+    /// authorizations.
+    SubjectReported { case: CaseId, cause: SubjectCause, approver: ActorName, count: u64 },
+    /// Staff ended and began to erase everything that is held about such a person.
+    SubjectDeleted { case: CaseId, cause: SubjectCause, approver: ActorName, count: u64 },
+    /// Such a request was refused: the second person's password was wrong, or the second person the first.
+    SubjectRefused { case: CaseId, cause: SubjectCause },
+    /// CDR files were deleted after the time the configuration keeps them: how many, their octets, and the SM3 over name
+    /// and trailer of each, a line feed behind each, in the order of names.
+    CdrFilesPurged { files: u64, octets: u64, sm3: Sm3Hash },
     /// An account named recipients who do not exist: so many of so many submits in the window.
     GuessingSuspected { account: AccountId, failures: u64, submits: u64 },
     /// An account is shut out until staff let it in again.
@@ -192,7 +210,7 @@ impl AuditEvent {
     pub(crate) const CHECKPOINT: &'static str = "checkpoint";
 
     /// Every type that can stand in the file (B-4.1.6c).
-    pub const TYPES: [&'static str; 45] = [
+    pub const TYPES: [&'static str; 51] = [
         "started",
         "draining",
         "stopped",
@@ -210,6 +228,12 @@ impl AuditEvent {
         "authorizations_revoked",
         "enterprise_revoked",
         "authorizations_purged",
+        "authorizations_erased",
+        "cdr_files_purged",
+        "identity_explained",
+        "subject_reported",
+        "subject_deleted",
+        "subject_refused",
         "guessing_suspected",
         "account_frozen",
         "account_unfrozen",
@@ -261,6 +285,12 @@ impl AuditEvent {
             Self::AuthorizationsRevoked { .. } => "authorizations_revoked",
             Self::EnterpriseRevoked { .. } => "enterprise_revoked",
             Self::AuthorizationsPurged { .. } => "authorizations_purged",
+            Self::AuthorizationsErased { .. } => "authorizations_erased",
+            Self::CdrFilesPurged { .. } => "cdr_files_purged",
+            Self::IdentityExplained { .. } => "identity_explained",
+            Self::SubjectReported { .. } => "subject_reported",
+            Self::SubjectDeleted { .. } => "subject_deleted",
+            Self::SubjectRefused { .. } => "subject_refused",
             Self::GuessingSuspected { .. } => "guessing_suspected",
             Self::AccountFrozen { .. } => "account_frozen",
             Self::AccountUnfrozen { .. } => "account_unfrozen",
@@ -303,6 +333,7 @@ impl AuditEvent {
                 | Self::AccountLocked { .. }
                 | Self::AuthorizationsRefused { .. }
                 | Self::RevocationRefused { .. }
+                | Self::SubjectRefused { .. }
                 | Self::GuessingSuspected { .. }
                 | Self::ReloadRefused { .. }
                 | Self::FeedRefused
@@ -347,6 +378,7 @@ impl AuditEvent {
             Self::AuthorizationsRegistered { .. }
             | Self::AuthorizationsRefused { .. }
             | Self::AuthorizationsPurged { .. }
+            | Self::AuthorizationsErased { .. }
             | Self::AuthorizationsRevoked { .. }
             | Self::EnterpriseRevoked { .. }
             | Self::GuessingSuspected { .. }
@@ -355,6 +387,11 @@ impl AuditEvent {
             | Self::OptedOut { .. }
             | Self::AuthorizationRevoked { .. }
             | Self::RevocationRefused { .. } => self.write_consent_fields(line),
+            Self::CdrFilesPurged { .. }
+            | Self::SubjectReported { .. }
+            | Self::SubjectDeleted { .. }
+            | Self::SubjectRefused { .. }
+            | Self::IdentityExplained { .. } => self.write_person_fields(line),
             Self::Reloaded { part, added, changed, removed } => {
                 line.text("part", part.name());
                 line.number("added", *added);
@@ -370,40 +407,6 @@ impl AuditEvent {
             | Self::ChannelDown { channel }
             | Self::ChannelEnabled { channel }
             | Self::ChannelDisabled { channel } => line.text("channel", channel.as_str()),
-        }
-    }
-
-    /// Those of events about keys.
-    fn write_key_fields(&self, line: &mut JsonLine<'_>) {
-        match self {
-            Self::DataKeysMade { count } => line.number("count", *count),
-            Self::EdiKeyGenerated { kid }
-            | Self::EdiKeyImported { kid }
-            | Self::EdiKeyProfiled { kid }
-            | Self::EdiKeyRetired { kid }
-            | Self::EdiKeyDestroyed { kid } => line.text("kid", kid.as_str()),
-            Self::EdiKeyRotated { kid, by } => {
-                line.text("kid", kid.as_str());
-                line.text("by", by.as_str());
-            }
-            Self::DataKeyRotated { class, tenant, version }
-            | Self::DataKeyDestroyed { class, tenant, version } => {
-                line.text("class", class);
-                if let Some(tenant) = tenant {
-                    line.text("tenant", tenant.as_str());
-                }
-                line.number("version", u64::from(*version));
-            }
-            Self::MasterKeyRotated { source } => line.text("source", source),
-            Self::KeyChangeRefused { action } => line.text("action", action),
-            Self::TenantOffboarded { tenant, keys, messages, records } => {
-                line.text("tenant", tenant.as_str());
-                line.number("keys", *keys);
-                line.number("messages", *messages);
-                line.number("records", *records);
-            }
-            Self::TenantOffboardRefused { tenant } => line.text("tenant", tenant.as_str()),
-            _ => {}
         }
     }
 }

@@ -8,7 +8,8 @@ impl AuditEvent {
         match self {
             Self::AuthorizationsRegistered { count }
             | Self::AuthorizationsRefused { count }
-            | Self::AuthorizationsPurged { count } => line.number("count", *count),
+            | Self::AuthorizationsPurged { count }
+            | Self::AuthorizationsErased { count } => line.number("count", *count),
             Self::AuthorizationsRevoked { count, ids_sm3 } => {
                 line.number("count", *count);
                 line.quoted("ids_sm3", |out| ids_sm3.write_hex(out));
