@@ -45,6 +45,8 @@ const REGISTRY_CAPACITY: usize = 20_000_000;
 const TICK: Duration = Duration::from_millis(100);
 /// How often the store tidies up.
 const MAINTAIN: Duration = Duration::from_secs(1);
+/// How often some of the slots are looked at.
+const SWEEP_ROUND: Duration = Duration::from_secs(1);
 /// Octets sled may cache.
 const SLED_CACHE: u64 = 256 << 20;
 /// How long links may take to unbind when the gateway stops.
@@ -656,15 +658,20 @@ fn start_maintenance(
     hub: &Arc<Hub>,
 ) -> std::io::Result<JoinHandle<()>> {
     let mut purger = Purger::new(config.registry.keep_expired);
+    let mut swept_at = clock::mono();
     let (store, hub) = (Arc::downgrade(store), Arc::downgrade(hub));
     std::thread::Builder::new().name("maintain".to_owned()).spawn(move || {
         while let (Some(store), Some(hub)) = (store.upgrade(), hub.upgrade()) {
             if hub.is_closed() {
                 return;
             }
-            let mut turn = Turn::default();
-            hub.flow.sweep_slots(clock::now(), &mut turn);
-            hub.commit(turn);
+            let now = clock::now();
+            if now.mono.since(swept_at) >= SWEEP_ROUND {
+                swept_at = now.mono;
+                let mut turn = Turn::default();
+                hub.flow.sweep_slots(now, &mut turn);
+                hub.commit(turn);
+            }
             let more = match store.maintain(Budget::default()) {
                 Ok(done) => done.more,
                 Err(error) => {
