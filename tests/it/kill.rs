@@ -188,11 +188,16 @@ async fn killed_under_load_it_loses_nothing_and_sends_nothing_twice() {
     for round in 1..=ROUNDS {
         let seen = usize::try_from(round).unwrap() * 250;
         let enough = async {
-            while fs::read_to_string(&acks).is_ok_and(|log| log.matches("A ").count() < seen) {
+            while !fs::read_to_string(&acks).is_ok_and(|log| log.matches("A ").count() >= seen) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, enough).await.expect("the load goes on");
+        if tokio::time::timeout(PATIENCE, enough).await.is_err() {
+            let acked = fs::read_to_string(&acks).unwrap_or_default().matches("A ").count();
+            let log = fs::read_to_string(folder.path().join("veilgate.log")).unwrap_or_default();
+            let ended = running.is_finished();
+            panic!("round {round}: {acked} of {seen} taken, load ended: {ended}, so the gateway:\n{log}");
+        }
         process.kill_and_restart().await;
     }
     let report = running.await.unwrap().unwrap();
