@@ -11,6 +11,11 @@ use super::{Class, DataKey, Fixed, KeyError, KeyOctets, SealingName, State, Vaul
 use crate::cipher::Sealer;
 use subtle::ConstantTimeEq as _;
 
+/// Versions of one data key at most: every look-up of the vault may have to try all of the number key's.
+const MOST_VERSIONS: usize = 200;
+/// Keys of encrypted device IDs at most, the destroyed ones too.
+const MOST_EDI_KEYS: usize = 10_000;
+
 /// A copy of a ring with changes, not in force yet. Dropped, nothing has happened.
 pub struct Draft {
     pub(super) fixed: Arc<Fixed>,
@@ -38,6 +43,9 @@ pub enum KeyChangeError {
     /// The profile allows neither form.
     #[error("the key must be allowed at least one of edi1 and edi0")]
     NoForm,
+    /// There are as many as can be kept.
+    #[error("there are too many keys; destroy what is not needed")]
+    TooMany,
     /// The version seals new data.
     #[error("the newest version cannot be destroyed; rotate first")]
     Newest,
@@ -47,7 +55,7 @@ impl Draft {
     /// Adds an active key of encrypted device IDs.
     ///
     /// # Errors
-    /// [`KeyChangeError::NameTaken`], [`KeyChangeError::NoForm`].
+    /// [`KeyChangeError::NameTaken`], [`KeyChangeError::NoForm`], [`KeyChangeError::TooMany`].
     pub fn add_edi_key(
         &mut self,
         kid: &KeyId,
@@ -57,6 +65,9 @@ impl Draft {
         check(&profile)?;
         if self.state.edi.contains_key(kid.as_str()) {
             return Err(KeyChangeError::NameTaken);
+        }
+        if self.state.edi.len() >= MOST_EDI_KEYS {
+            return Err(KeyChangeError::TooMany);
         }
         self.put_edi(kid, EdiEntry::new(key, profile, EdiState::Active));
         Ok(())
@@ -148,7 +159,7 @@ impl Draft {
     /// Makes the next version of a data key, which seals from now on; the others open. Gives its number.
     ///
     /// # Errors
-    /// [`KeyChangeError::Unknown`] if there is no such key.
+    /// [`KeyChangeError::Unknown`] if there is no such key, [`KeyChangeError::TooMany`] if it has 200 versions.
     pub fn rotate(
         &mut self,
         class: Class,
@@ -157,6 +168,9 @@ impl Draft {
     ) -> Result<u32, KeyChangeError> {
         let name = SealingName { class, tenant: tenant.cloned() };
         let versions = self.state.sealing.get_mut(&name).ok_or(KeyChangeError::Unknown)?;
+        if versions.older.len() + 1 >= MOST_VERSIONS {
+            return Err(KeyChangeError::TooMany);
+        }
         let version = versions.newest.version().saturating_add(1);
         versions.push(DataKey::random(version, entropy));
         self.follow(&name);

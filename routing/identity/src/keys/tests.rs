@@ -162,6 +162,19 @@ fn what_an_older_version_sealed_still_opens() {
 }
 
 #[test]
+fn versions_are_bounded() {
+    let ring = ring(&[3; 16]);
+    let rotated = change(&ring, |draft| {
+        (1..).take_while(|_| draft.rotate(Class::Number, None, &mut counting()).is_ok()).count()
+    });
+    assert_eq!(rotated, 199);
+    let again = change(&ring, |draft| draft.rotate(Class::Number, None, &mut counting()));
+    assert_eq!(again, Err(KeyChangeError::TooMany));
+    let text = ring.to_sealed_text().unwrap();
+    assert_eq!(KeyRing::from_sealed_text(&[3; 16], &text).unwrap().data_keys().len(), 200);
+}
+
+#[test]
 fn a_draft_changes_nothing_until_it_is_installed() {
     let ring = ring(&[3; 16]);
     let before = ring.to_sealed_text().unwrap();
