@@ -64,7 +64,7 @@ impl App {
                 "{messages} messages and {deliveries} deliveries are under way: wait, or end them with --force"
             ));
         }
-        match self.end_tenant(tenant).await {
+        match self.end_tenant(tenant, actor).await {
             Ok(records) => {
                 let (keys, messages) = (records.keys, wide(load.messages));
                 let records = wide(records.deleted);
@@ -76,7 +76,7 @@ impl App {
         }
     }
 
-    async fn end_tenant(&self, tenant: &EnterpriseId) -> Result<Destroyed, String> {
+    async fn end_tenant(&self, tenant: &EnterpriseId, actor: &Actor) -> Result<Destroyed, String> {
         let flow = &self.hub.flow;
         let until = clock::mono().plus(PATIENCE);
         while flow.tenant_load(tenant).messages > 0 {
@@ -88,10 +88,15 @@ impl App {
                 return Err("messages do not end; try again".to_owned());
             }
         }
-        // Whoever is there may take his receipts.
+        // What was agreed for it ends too; where nothing was, there is nothing to refuse.
+        let _ = self.revoke_enterprise(tenant, actor).await;
+        // Whoever is there may take his receipts, which reach the outboxes a moment after the ends.
         let until = clock::mono().plus(FAREWELL);
-        while flow.tenant_load(tenant).deliveries > 0 && clock::mono() < until {
+        loop {
             tokio::time::sleep(Duration::from_millis(50)).await;
+            if flow.tenant_load(tenant).deliveries == 0 || clock::mono() >= until {
+                break;
+            }
         }
         flow.drop_deliveries(tenant);
         let deleted = self.sweep(tenant).await?;

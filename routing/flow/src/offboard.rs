@@ -11,9 +11,6 @@ use crate::turn::Turn;
 
 /// Messages ended, or records deleted, in one turn.
 const STEP: usize = 256;
-/// Where records lie that are sealed under a key of an enterprise.
-const SEALED: [Space; 4] = [Space::Message, Space::Delivery, Space::Reply, Space::Authorization];
-
 /// What an enterprise still has under way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TenantLoad {
@@ -87,12 +84,14 @@ impl Flow {
         turn: &mut Turn,
         done: Box<dyn FnOnce(bool) + Send>,
     ) -> Result<Option<usize>, StoreError> {
-        let Some(space) = SEALED.get(sweep.space) else { return Ok(None) };
-        let page = store.scan(*space, sweep.after.as_deref(), STEP)?;
+        let Some(&space) = Space::ALL.iter().filter(|space| holds_sealed(**space)).nth(sweep.space) else {
+            return Ok(None);
+        };
+        let page = store.scan(space, sweep.after.as_deref(), STEP)?;
         let of_tenant = |value: &[u8]| SealedUnder::read(value).and_then(|under| under.tenant);
         let mut deleted = 0;
         for entry in page.entries.iter().filter(|entry| of_tenant(&entry.value).as_ref() == Some(tenant)) {
-            turn.delete(*space, &entry.key);
+            turn.delete(space, &entry.key);
             deleted += 1;
         }
         if page.next.is_none() {
@@ -101,5 +100,21 @@ impl Flow {
         sweep.after = page.next;
         turn.notify(done);
         Ok(Some(deleted))
+    }
+}
+
+/// Whether a space's records begin with whose key they are sealed under.
+fn holds_sealed(space: Space) -> bool {
+    match space {
+        Space::Message
+        | Space::Delivery
+        | Space::Reply
+        | Space::Authorization
+        | Space::Revocation
+        | Space::Slot
+        | Space::Pin
+        | Space::OptOut
+        | Space::Usage => true,
+        Space::State | Space::Meta | Space::Cdr => false,
     }
 }
