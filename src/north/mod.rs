@@ -4,3 +4,4 @@ mod guessing;
 pub mod smpp_server;
 pub mod smpp_session;
 pub mod tls;
+mod words;

@@ -13,13 +13,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, watch};
 use veilgate_admission::{Account, Accounts, BindRefusal, BindTicket, CertificateFingerprint};
 use veilgate_flow::{Attempt, Moment, Refusal, Turn, Waiting, with_deliver};
-use veilgate_ledger::{BindMode as AuditMode, RefusedBind};
 use veilgate_names::{AccountKind, MessageId, Monotonic, Reason};
 use veilgate_smpp::codec::{CString, Status};
 use veilgate_smpp::pdu::{BindMode, Unsuccessfuls};
 use veilgate_smpp::session::{CloseReason, Event, SendError, Session, SessionConfig, State};
 use veilgate_smpp::side::North;
 
+use super::words::{audit_cause, audit_mode, bind_kind, refusal_status, refusal_word};
 use crate::clock;
 use crate::hub::{Hub, SessionBox, Wakes};
 use crate::north::guessing;
@@ -27,7 +27,7 @@ use crate::telemetry::events::{
     BindAccepted, BindRefused, DeliveriesFull, NorthClosed, QueueFull, RateRefused,
 };
 use crate::telemetry::metrics::AccountMetrics;
-use crate::telemetry::words::{BindKind, BindRefusal as RefusalWord, NorthClose};
+use crate::telemetry::words::NorthClose;
 
 /// Octets read ahead of what is parsed.
 const READ_AHEAD: usize = 64 * 1024;
@@ -591,53 +591,5 @@ fn attempt(status: Status) -> Attempt {
         Status::OK => Attempt::Taken,
         Status::RX_T_APPN | Status::RTHROTTLED | Status::RMSGQFUL | Status::RSYSERR => Attempt::Again,
         _ => Attempt::Refused,
-    }
-}
-
-fn bind_kind(mode: BindMode) -> BindKind {
-    match mode {
-        BindMode::Transmitter => BindKind::Transmitter,
-        BindMode::Receiver => BindKind::Receiver,
-        BindMode::Transceiver => BindKind::Transceiver,
-    }
-}
-
-fn refusal_status(refusal: BindRefusal) -> Status {
-    match refusal {
-        BindRefusal::InvalidSystemId | BindRefusal::InvalidPassword => Status::RINVPASWD,
-        BindRefusal::NotAllowed
-        | BindRefusal::Inactive
-        | BindRefusal::TooManyBinds
-        | BindRefusal::NowLockedOut
-        | BindRefusal::LockedOut => Status::RBINDFAIL,
-    }
-}
-
-fn refusal_word(refusal: BindRefusal) -> RefusalWord {
-    match refusal {
-        BindRefusal::InvalidSystemId => RefusalWord::UnknownAccount,
-        BindRefusal::InvalidPassword => RefusalWord::Password,
-        BindRefusal::NotAllowed => RefusalWord::Address,
-        BindRefusal::Inactive => RefusalWord::Suspended,
-        BindRefusal::TooManyBinds => RefusalWord::TooManyBinds,
-        BindRefusal::NowLockedOut | BindRefusal::LockedOut => RefusalWord::LockedOut,
-    }
-}
-
-fn audit_mode(mode: BindMode) -> AuditMode {
-    match mode {
-        BindMode::Transmitter => AuditMode::Transmitter,
-        BindMode::Receiver => AuditMode::Receiver,
-        BindMode::Transceiver => AuditMode::Transceiver,
-    }
-}
-
-fn audit_cause(refusal: BindRefusal) -> RefusedBind {
-    match refusal {
-        BindRefusal::InvalidSystemId => RefusedBind::UnknownAccount,
-        BindRefusal::InvalidPassword => RefusedBind::WrongPassword,
-        BindRefusal::NotAllowed | BindRefusal::Inactive => RefusedBind::NotAllowed,
-        BindRefusal::TooManyBinds => RefusedBind::TooManyBinds,
-        BindRefusal::NowLockedOut | BindRefusal::LockedOut => RefusedBind::LockedOut,
     }
 }

@@ -3,3 +3,4 @@
 pub mod channels;
 pub mod pace;
 pub mod smsc_link;
+mod submit;

@@ -16,20 +16,19 @@ use tokio::sync::watch;
 use veilgate_admission::BindLimiter;
 use veilgate_flow::{
     Answer, Attribution, ChannelFacts, DeliverAnswer, Incoming, LinkEvent, LinkPlace, Moment, Outcomes,
-    Outgoing, ReceiptFact, Turn, Unattributed, Waiting,
+    ReceiptFact, Turn, Unattributed, Waiting,
 };
 use veilgate_ledger::{Actor, AuditEvent};
 use veilgate_names::{ChannelId, MessageId, Monotonic, Octets};
-use veilgate_smpp::codec::{
-    Address, CString, EsmClass, OctetString, RegisteredDelivery, Status, Tag, Time, Tlvs,
-};
-use veilgate_smpp::pdu::{Bind, BindMode, Concatenation, SouthSubmit};
+use veilgate_smpp::codec::{Address, CString, Status, Tag, Tlvs};
+use veilgate_smpp::pdu::{Bind, BindMode};
 use veilgate_smpp::session::{CloseReason, Event, Session, SessionConfig, State};
 use veilgate_smpp::side::South;
 use veilgate_smpp::text::encoding::decode_ucs2;
-use veilgate_smpp::text::receipt::{self, IdKey, ReceiptState, ReceiptTlvs};
+use veilgate_smpp::text::receipt::{self, ReceiptState, ReceiptTlvs};
 use veilgate_smpp::text::udh::Segment;
 
+use super::submit::{nameless, submit};
 use crate::clock;
 use crate::hub::{Hub, LinkBox};
 use crate::south::pace::Pace;
@@ -597,49 +596,6 @@ const RECEIPT: u8 = 0x04;
 const DELIVERY_ACK: u8 = 0x08;
 const USER_ACK: u8 = 0x10;
 const INTERMEDIATE: u8 = 0x20;
-
-/// Builds the submit from listed fields and writes it if the window has room.
-fn submit(session: &mut Session<South>, config: &LinkConfig, message: &Outgoing<'_>, now: Monotonic) -> bool {
-    let Ok(destination) = message.contact.smsc_address(config.facts.address_form) else { return false };
-    let text = &*message.body.text;
-    let short = text.len() <= 254;
-    let (Ok(source), Ok(short_message)) = (
-        Address::new(0, 1, message.source.as_str().as_bytes()),
-        OctetString::new(if short { text } else { &[] }),
-    ) else {
-        return false;
-    };
-    let submit = SouthSubmit {
-        service_type: CString::default(),
-        source,
-        destination: &destination,
-        esm_class: EsmClass(message.body.esm_class),
-        protocol_id: message.body.protocol_id,
-        priority_flag: message.body.priority.min(3),
-        schedule_delivery_time: Time::EMPTY,
-        validity_period: Time::EMPTY,
-        registered_delivery: RegisteredDelivery(1),
-        replace_if_present_flag: 0,
-        data_coding: message.body.data_coding,
-        short_message,
-        message_payload: if short { None } else { OctetString::new(text).ok() },
-        concatenation: message.body.segment.map(|(reference, total, sequence)| Concatenation {
-            reference,
-            total,
-            sequence,
-        }),
-        user_message_reference: None,
-        more_messages_to_send: None,
-    };
-    session.submit(&submit, message.id.0, now).is_ok()
-}
-
-/// The key of a message whose SMSC gave it no id: no receipt can match it.
-fn nameless(token: u64) -> IdKey {
-    let mut key = vec![0];
-    key.extend_from_slice(&token.to_be_bytes());
-    IdKey::Text(key.into())
-}
 
 fn unattributed(why: Unattributed) -> UnattributedKind {
     match why {

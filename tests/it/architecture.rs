@@ -42,7 +42,7 @@ const IMPURE: [&str; 7] =
 
 /// Every door of the number, and the files of ours that go through it. `docs/security.md` names the same.
 const DOORS: &[(&str, &[&str])] = &[
-    ("smsc_address", &["src/south/smsc_link.rs"]),
+    ("smsc_address", &["src/south/submit.rs"]),
     ("sealed_for_cdr", &["routing/flow/src/cdr.rs"]),
     ("subscriber_of", &["routing/flow/src/reply/attribution.rs"]),
     ("holder_of", &["src/ops/subject.rs"]),

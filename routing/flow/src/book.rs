@@ -2,6 +2,9 @@
 //! only; every change that must survive is put into the caller's turn. One lock around all of it, held for
 //! map operations only: nothing is sealed, resolved or formatted here.
 
+mod answers;
+mod queues;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -13,11 +16,11 @@ use veilgate_names::{
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
-use crate::correlate::{Correlate, Match, ReceiptFact};
-use crate::live::{Answered, Ended, Live, Moment, Phase};
+use crate::correlate::{Correlate, ReceiptFact};
+use crate::live::{Ended, Live, Moment, Phase};
 use crate::record::StateRecord;
-use crate::route::{Candidate, choose, choose_by};
-use crate::turn::{DeliverAnswer, LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
+use crate::route::Candidate;
+use crate::turn::{LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
 
 /// What the SMSC answered to a `submit_sm`.
@@ -426,214 +429,12 @@ impl Book {
         }
     }
 
-    fn answered(
-        &mut self,
-        channel: u16,
-        id: MessageId,
-        answer: Answer,
-        at: Moment,
-        turn: &mut Turn,
-        outcomes: &mut Outcomes,
-    ) -> Option<Ended> {
-        let live = self.live.get_mut(&id)?;
-        let open = matches!(live.phase, Phase::Sent(_) | Phase::Lost)
-            || (live.phase == Phase::Queued
-                && live.attempts > 0
-                && matches!(answer, Answer::Accepted { .. }));
-        if !open || live.channel != channel {
-            return None;
-        }
-        match answer {
-            Answer::Accepted { id: smsc_id, key } => {
-                live.phase = Phase::Answered;
-                live.body = None;
-                live.answered = Some(Answered { id: smsc_id, key: key.clone(), at: at.wall });
-                if let Some(entry) = self.channels.get(usize::from(channel)) {
-                    put_state(turn, live, &entry.rules.id);
-                }
-                self.set_deadline(id, at.mono.plus(self.rules.report_timeout));
-                let early = self.correlate.learn(channel, &key, id)?;
-                outcomes.counts.receipts_early += 1;
-                outcomes.counts.receipts_matched += 1;
-                self.end_by_receipt(id, early, None, at)
-            }
-            Answer::Throttled => {
-                outcomes.counts.throttled += 1;
-                // The link itself pauses; a pause of its own would let younger messages overtake this one. That
-                // the SMSC was busy is no attempt.
-                live.attempts = live.attempts.saturating_sub(1);
-                retract(live, Duration::ZERO, turn);
-                None
-            }
-            Answer::Failed if live.attempts < self.rules.max_attempts => {
-                retract(live, self.rules.pause(live.attempts), turn);
-                None
-            }
-            Answer::Failed => self.end(id, FinalState::Undeliverable, Some(Reason::SmscRejected), 0x08, at),
-            Answer::Refused { status } => {
-                let error = u16::try_from(status & 0xffff).unwrap_or(0);
-                self.end(id, FinalState::Rejected, Some(Reason::SmscRejected), error, at)
-            }
-        }
-    }
-
-    fn receipt(
-        &mut self,
-        channel: u16,
-        keys: [Option<IdKey>; 2],
-        fact: ReceiptFact,
-        answer: Waiting<LinkId>,
-        at: Moment,
-        outcomes: &mut Outcomes,
-    ) -> Option<Ended> {
-        match self.correlate.receipt(channel, keys, fact, at.mono) {
-            Match::Message(id) => {
-                let ended = self.end_by_receipt(id, fact, Some(answer), at);
-                if ended.is_some() {
-                    outcomes.counts.receipts_matched += 1;
-                } else {
-                    outcomes.counts.receipts_duplicate += 1;
-                    outcomes.deliver_answers.push((answer, DeliverAnswer::Later));
-                }
-                ended
-            }
-            Match::Held => {
-                outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
-                None
-            }
-            Match::Duplicate => {
-                outcomes.counts.receipts_duplicate += 1;
-                outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
-                None
-            }
-            Match::Full => {
-                outcomes.deliver_answers.push((answer, DeliverAnswer::Later));
-                None
-            }
-        }
-    }
-
-    fn end_by_receipt(
-        &mut self,
-        id: MessageId,
-        fact: ReceiptFact,
-        answer: Option<Waiting<LinkId>>,
-        at: Moment,
-    ) -> Option<Ended> {
-        let reason = match fact.state {
-            FinalState::Delivered => None,
-            FinalState::Expired => Some(Reason::Expired),
-            _ => Some(Reason::SmscUndelivered),
-        };
-        let mut ended = self.end(id, fact.state, reason, fact.error, at)?;
-        ended.by_receipt = true;
-        ended.receipt = answer;
-        Some(ended)
-    }
-
-    fn outcome_unknown(&mut self, id: MessageId, grace: Duration, at: Moment, outcomes: &mut Outcomes) {
-        outcomes.counts.outcome_unknown += 1;
-        let Some(live) = self.live.get_mut(&id) else { return };
-        let retry =
-            self.channels.get(usize::from(live.channel)).is_some_and(|channel| channel.rules.retry_unknown);
-        if retry && live.body.is_some() && live.attempts < self.rules.max_attempts {
-            live.phase = Phase::Queued;
-            self.enqueue(id, true, at, outcomes);
-        } else {
-            live.phase = Phase::Lost;
-            self.set_deadline(id, at.mono.plus(grace));
-        }
-    }
-
-    fn postpone(&mut self, id: MessageId, pause: Duration, at: Moment, outcomes: &mut Outcomes) {
-        let Some(live) = self.live.get_mut(&id) else { return };
-        live.phase = Phase::Queued;
-        let deadline = at.mono_at(live.expires_at);
-        let index = live.channel;
-        if let Some(channel) = self.channels.get_mut(usize::from(index)) {
-            channel.delayed.insert((at.mono.plus(pause), id));
-            outcomes.channels.push(usize::from(index));
-        }
-        self.set_deadline(id, deadline);
-    }
-
-    /// Puts a queued message where it waits; a message no channel takes stays with its first one.
-    fn enqueue(&mut self, id: MessageId, front: bool, at: Moment, outcomes: &mut Outcomes) {
-        let Some(live) = self.live.get_mut(&id) else { return };
-        live.phase = Phase::Queued;
-        let deadline = at.mono_at(live.expires_at);
-        let allowed = allowed_channels(&self.channels, live);
-        let index = route(&mut self.candidates, &allowed, live).unwrap_or(live.channel);
-        live.channel = index;
-        if let Some(channel) = self.channels.get_mut(usize::from(index)) {
-            if front {
-                // Ids grow with time: what comes back together keeps its order.
-                let place = channel.queue.iter().position(|other| *other > id).unwrap_or(channel.queue.len());
-                channel.queue.insert(place, id);
-            } else {
-                channel.queue.push_back(id);
-            }
-            outcomes.channels.push(usize::from(index));
-        }
-        self.set_deadline(id, deadline);
-    }
-
-    /// Moves what waits at channels that are down or off to others, if any is up.
-    fn rebalance(&mut self, outcomes: &mut Outcomes) {
-        let usable: Vec<bool> = self.candidates.iter().map(|one| one.up && one.enabled).collect();
-        if !usable.contains(&true) {
-            return;
-        }
-        for (index, _) in usable.iter().enumerate().filter(|(_, usable)| !**usable) {
-            let Some(channel) = self.channels.get_mut(index) else { continue };
-            let delayed = std::mem::take(&mut channel.delayed).into_iter().map(|(_, id)| id);
-            let moved: Vec<MessageId> = delayed.chain(channel.queue.drain(..)).collect();
-            for id in moved {
-                self.requeue(id, outcomes);
-            }
-        }
-        for (index, _) in usable.iter().enumerate().filter(|(_, usable)| **usable) {
-            outcomes.channels.push(index);
-        }
-    }
-
-    fn requeue(&mut self, id: MessageId, outcomes: &mut Outcomes) {
-        let Some(live) = self.live.get_mut(&id) else { return };
-        if live.phase != Phase::Queued {
-            return;
-        }
-        let allowed = allowed_channels(&self.channels, live);
-        let index = route(&mut self.candidates, &allowed, live).unwrap_or(live.channel);
-        live.channel = index;
-        if let Some(channel) = self.channels.get_mut(usize::from(index)) {
-            channel.queue.push_back(id);
-            outcomes.channels.push(usize::from(index));
-        }
-    }
-
     fn set_deadline(&mut self, id: MessageId, deadline: Monotonic) {
         if let Some(live) = self.live.get_mut(&id) {
             self.deadlines.remove(&(live.deadline, id));
             live.deadline = deadline;
             self.deadlines.insert((deadline, id));
         }
-    }
-}
-
-/// The indices of the channels that the message's service number may use; empty = all.
-fn allowed_channels(channels: &[Channel], live: &Live) -> Vec<u16> {
-    if live.allowed.is_empty() {
-        return Vec::new();
-    }
-    let named = |channel: &Channel| live.allowed.contains(&channel.rules.id);
-    (0..).zip(channels).filter(|(_, channel)| named(channel)).map(|(index, _)| index).collect()
-}
-
-/// The channel a message takes: parts of one text the same (smpp-cases 13).
-fn route(candidates: &mut [Candidate], allowed: &[u16], live: &Live) -> Option<u16> {
-    match live.parts_key() {
-        Some(key) => choose_by(candidates, allowed, key),
-        None => choose(candidates, allowed),
     }
 }
 

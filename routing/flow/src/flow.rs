@@ -1,37 +1,38 @@
 //! The flow: every decision about a message, from the submit to its end and back. All methods take `&self` and the
 //! moment; they fill the caller's [`Turn`] with what must become durable and [`Outcomes`] with what the shell does.
 
+mod committed;
+mod records;
+mod waking;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
-use veilgate_admission::{Account, Record, RecordSpace, Registered, Registry, day_of};
-use veilgate_identity::{AddressForm, Class, Contact, Identity, KeyRing, SlotRecord, Slots, Tenancy};
+use veilgate_admission::{Account, Registry};
+use veilgate_identity::{AddressForm, Contact, Identity, KeyRing, Slots};
 use veilgate_ledger::NodeName;
-use veilgate_names::{
-    AccountId, AccountKind, AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Reason, Service,
-    ServiceNumber,
-};
+use veilgate_names::{AccountId, ChannelId, MessageId, Reason, ServiceNumber};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
 use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
-use veilgate_store::{Space, StoreError};
+use veilgate_store::Space;
 
 use crate::book::{Book, ChannelState, LinkEvent};
-use crate::delivery::{Attempt, Content, Delivery, Outbox};
+use crate::delivery::{Attempt, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::erasing::Erasing;
-use crate::live::{Body, Ended, Live, Moment, Phase};
-use crate::message::{Cleared, Received, resolve};
+use crate::live::{Body, Live, Moment, Phase};
+use crate::message::{Cleared, Received};
 use crate::opt_out::OptOuts;
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
 use crate::reply::Parts;
 use crate::seal::Seals;
-use crate::turn::{DeliverAnswer, End, LinkId, LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
+use crate::turn::{LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
 
 /// How long a look-up is good for a message that waits; an older one is made again before sending.
 const FRESH: std::time::Duration = std::time::Duration::from_secs(2);
@@ -263,155 +264,6 @@ impl Flow {
         Ok(id)
     }
 
-    /// Puts an accepted message's sealed record into the turn.
-    pub(crate) fn put_message(
-        &self,
-        id: MessageId,
-        record: &MessageRecord,
-        tenant: &EnterpriseId,
-        turn: &mut Turn,
-    ) -> Result<(), Reason> {
-        let mut plain = Vec::with_capacity(128 + record.body.text.len());
-        record.write(&mut plain);
-        let mut sealed = Vec::with_capacity(plain.len() + 64);
-        self.seals.seal(Class::Text, Some(tenant), &plain, &mut sealed)?;
-        turn.put(Space::Message, &id.0.to_be_bytes(), &sealed);
-        Ok(())
-    }
-
-    /// Takes up to `max` queued messages of a channel for one of its links, checks each again, and writes down the
-    /// intent to send. They become [`Outcomes::ready`] when the turn is durable. Returns how many.
-    pub fn take(
-        &self,
-        place: LinkPlace,
-        max: usize,
-        at: Moment,
-        turn: &mut Turn,
-        outcomes: &mut Outcomes,
-    ) -> usize {
-        let mut stale: Vec<(MessageId, Arc<Registered>)> = Vec::new();
-        let mut ended = Vec::new();
-        let mut book = self.book.lock();
-        let steps_before = turn.steps.len();
-        let popped = book.pop(place.channel, max, at);
-        for id in popped {
-            let Some(live) = book.live(id) else { continue };
-            if let Some((state, reason)) = self.spoiled(live, at, turn) {
-                outcomes.counts.refused_at_wake += 1;
-                ended.extend(book.end(id, state, Some(reason), 0, at));
-            } else if live.contact.as_ref().is_none_or(|(_, found)| at.mono.since(*found) > FRESH) {
-                stale.push((id, Arc::clone(&live.authorization)));
-            } else if self.is_refused(live) {
-                outcomes.counts.refused_at_wake += 1;
-                ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
-            } else if book.intend(id, at, turn) {
-                turn.steps.push(Step::Send { link: place.link, message: id });
-            }
-        }
-        drop(book);
-        self.take_stale(stale, place.link, at, turn, outcomes, &mut ended);
-        let taken = turn.steps.len() - steps_before;
-        self.finish(ended, turn);
-        taken
-    }
-
-    fn take_stale(
-        &self,
-        stale: Vec<(MessageId, Arc<Registered>)>,
-        link: LinkId,
-        at: Moment,
-        turn: &mut Turn,
-        outcomes: &mut Outcomes,
-        ended: &mut Vec<Ended>,
-    ) {
-        for (id, authorization) in stale {
-            let found = resolve(&authorization, &self.gate, at.wall)
-                .and_then(|(contact, pin)| self.put_pin(pin, turn).map(|()| contact));
-            let mut book = self.book.lock();
-            match found {
-                Ok(contact) => {
-                    let Some(live) = book.live(id) else { continue };
-                    live.contact = Some((contact, at.mono));
-                    if self.is_refused(live) {
-                        outcomes.counts.refused_at_wake += 1;
-                        ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
-                    } else if book.intend(id, at, turn) {
-                        turn.steps.push(Step::Send { link, message: id });
-                    }
-                }
-                Err(reason) => {
-                    outcomes.counts.refused_at_wake += 1;
-                    ended.extend(book.end(id, FinalState::Rejected, Some(reason), 0, at));
-                }
-            }
-        }
-    }
-
-    /// Why a message that waited must not be sent any more.
-    fn spoiled(&self, live: &mut Live, at: Moment, turn: &mut Turn) -> Option<(FinalState, Reason)> {
-        if live.expires_at <= at.wall {
-            return Some((FinalState::Expired, Reason::Expired));
-        }
-        let number = Some(live.service_number);
-        let refused = self.gate.registry.check(&live.authorization, Service::Sms, number, at.wall).err();
-        let suspended = || {
-            let suspended = self.gate.directory.load().is_suspended(live.authorization.enterprise());
-            suspended.then_some(Reason::AccountSuspended)
-        };
-        let refused = refused.or_else(suspended).or_else(|| self.recount(live, at, turn).err());
-        refused.map(|reason| (FinalState::Rejected, reason))
-    }
-
-    /// A message that waited over midnight is one of the new day's.
-    fn recount(&self, live: &mut Live, at: Moment, turn: &mut Turn) -> Result<(), Reason> {
-        if day_of(at.wall) <= live.counted_on {
-            return Ok(());
-        }
-        let part = live.body.as_ref().and_then(Body::part);
-        let counted = self.gate.registry.count_sms(&live.authorization, part, at.wall)?;
-        live.counted_on = counted.day;
-        let enterprise = Some(live.authorization.enterprise());
-        counted.record.map_or(Ok(()), |record| self.put_registration(&record, enterprise, turn))
-    }
-
-    /// Hands messages whose intent is durable to a link's encoder, in order. `send` says whether it was written;
-    /// what was not goes back to its queue. A revocation since the intent still stops it.
-    pub fn send(
-        &self,
-        link: LinkId,
-        messages: &[MessageId],
-        at: Moment,
-        turn: &mut Turn,
-        mut send: impl FnMut(&Outgoing<'_>) -> bool,
-    ) {
-        let mut unsent = Vec::new();
-        let mut book = self.book.lock();
-        for &id in messages {
-            let Some(live) = book.live(id) else { continue };
-            if live.phase != Phase::Intended {
-                continue;
-            }
-            let revoked =
-                self.gate.registry.current(&live.authorization).is_revoked() || self.is_refused(live);
-            let sent = match (&live.contact, &live.body) {
-                (Some((contact, _)), Some(body)) if !revoked => {
-                    let source = live.service_number.extended(live.extension).unwrap_or(live.service_number);
-                    send(&Outgoing { id, contact, source, body })
-                }
-                _ => false,
-            };
-            if sent {
-                live.phase = Phase::Sent(link);
-                live.submitted_at = Some(at.wall);
-            } else {
-                unsent.push(id);
-            }
-        }
-        for id in unsent.into_iter().rev() {
-            book.not_sent(id, turn);
-        }
-    }
-
     /// What a link saw since the last call.
     pub fn link_events(
         &self,
@@ -477,115 +329,6 @@ impl Flow {
         self.assemble(at, turn);
     }
 
-    /// Applies what follows a commit (or its failure) and fills in what the shell has to do.
-    pub fn committed(
-        &self,
-        turns: Vec<Turn>,
-        result: Result<(), StoreError>,
-        at: Moment,
-        outcomes: &mut Outcomes,
-    ) {
-        if let Err(error) = result {
-            outcomes.counts.store_failures += 1;
-            let reason = if matches!(error, StoreError::Full) { Reason::QueueFull } else { Reason::Internal };
-            for step in turns.into_iter().flat_map(|turn| turn.steps) {
-                self.failed(step, reason, at, outcomes);
-            }
-            return;
-        }
-        let mut deliveries = Vec::new();
-        let mut book = self.book.lock();
-        let (whole, broken): (Vec<Turn>, Vec<Turn>) = turns.into_iter().partition(|turn| turn.whole);
-        for step in whole.into_iter().flat_map(|turn| turn.steps) {
-            match step {
-                Step::Accept { live, answer } => {
-                    outcomes.counts.accepted += 1;
-                    outcomes.answers.extend(answer.map(|answer| (answer, Ok(live.id))));
-                    book.insert(*live, at, outcomes);
-                }
-                Step::Send { link, message } => outcomes.ready.push((link, message)),
-                Step::Finish { message, end, receipt } => {
-                    book.remove(message);
-                    self.admitted.fetch_sub(1, Ordering::Relaxed);
-                    outcomes.counts.finish(end.state);
-                    outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
-                    outcomes.cdrs.push(end.cdr);
-                    deliveries.extend(end.delivery);
-                }
-                Step::Reply { answer, deliveries: replies, cdr } => {
-                    outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
-                    outcomes.cdrs.extend(cdr);
-                    deliveries.extend(replies);
-                }
-                Step::OptOut { answer, refusal } => {
-                    outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Taken)));
-                    self.gate.opt_outs.told(&refusal.refused);
-                    outcomes.opt_outs.push(refusal.fact);
-                    outcomes.cdrs.extend(refusal.cdr);
-                    deliveries.extend(refusal.deliveries);
-                }
-                Step::Part { answer, part } => {
-                    outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
-                    self.parts.lock().insert(*part, at.mono);
-                }
-                Step::Text { text, deliveries: replies, cdr } => {
-                    self.parts.lock().give_back(text.key.subscriber, text.len());
-                    outcomes.cdrs.extend(cdr);
-                    deliveries.extend(replies);
-                }
-                Step::Slot(record) => self.gate.slots.stored(&record),
-                Step::SlotFreed(record) => self.gate.slots.freed(&record),
-                Step::Retracted { message, pause } => book.retracted(message, pause, at, outcomes),
-                Step::Registered(authorization) => authorization.record_is_durable(),
-                Step::Pinned(record) => self.gate.identity.pins().written(&record),
-                Step::Notify(notify) => notify(true),
-            }
-        }
-        drop(book);
-        for step in broken.into_iter().flat_map(|turn| turn.steps) {
-            self.failed(step, Reason::QueueFull, at, outcomes);
-        }
-        for delivery in deliveries {
-            outcomes.accounts.push(delivery.account.clone());
-            self.outbox(&delivery.account).lock().push(delivery);
-        }
-    }
-
-    fn failed(&self, step: Step, reason: Reason, at: Moment, outcomes: &mut Outcomes) {
-        match step {
-            Step::Accept { live, answer } => {
-                self.admitted.fetch_sub(1, Ordering::Relaxed);
-                self.gate.registry.uncount_sms(&live.authorization, live.counted_on);
-                outcomes.answers.extend(answer.map(|answer| (answer, Err(reason))));
-            }
-            Step::Send { link, message } => {
-                self.book.lock().retracted(message, self.rules.store_retry, at, outcomes);
-                outcomes.ready.push((link, message));
-            }
-            Step::Finish { message, receipt, .. } => {
-                self.book.lock().end_failed(message, at);
-                outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Later)));
-            }
-            Step::Reply { answer, .. } => outcomes.deliver_answers.push((answer, DeliverAnswer::Later)),
-            Step::OptOut { answer, .. } => {
-                outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Later)));
-            }
-            Step::Part { answer, part } => {
-                self.parts.lock().give_back(part.key.subscriber, 1);
-                outcomes.deliver_answers.push((answer, DeliverAnswer::Later));
-            }
-            Step::Text { text, .. } => {
-                self.parts.lock().again(*text, at.mono.plus(self.rules.store_retry));
-            }
-            Step::Retracted { message, pause } => {
-                let pause = pause.max(self.rules.store_retry);
-                self.book.lock().retracted(message, pause, at, outcomes);
-            }
-            Step::Registered(_) | Step::Pinned(_) | Step::Slot(_) | Step::SlotFreed(_) => {}
-            Step::Notify(notify) => notify(false),
-        }
-    }
-
     /// The deliveries of an account.
     #[must_use]
     pub fn outbox(&self, account: &AccountId) -> Arc<Mutex<Outbox>> {
@@ -626,34 +369,6 @@ impl Flow {
         turn.delete(Space::Cdr, &message.0.to_be_bytes());
     }
 
-    /// Ends authorizations: effective for every later check when this returns, durable with the turn. `done` is told.
-    pub fn record_revocations(
-        &self,
-        records: Vec<Record>,
-        turn: &mut Turn,
-        done: Box<dyn FnOnce(bool) + Send>,
-    ) {
-        let mut whole = true;
-        for record in &records {
-            whole &= self.put_registration(record, None, turn).is_ok();
-        }
-        turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
-    }
-
-    /// Makes registrations durable with the turn. `done` is told.
-    pub fn record_registrations(
-        &self,
-        registered: Vec<Arc<Registered>>,
-        turn: &mut Turn,
-        done: Box<dyn FnOnce(bool) + Send>,
-    ) {
-        let mut whole = true;
-        for authorization in registered {
-            whole &= self.put_pending(authorization, turn).is_ok();
-        }
-        turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
-    }
-
     /// Messages that have not ended, those queued among them, and deliveries pending.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
@@ -685,109 +400,6 @@ impl Flow {
 
     pub(crate) fn next_id(&self) -> MessageId {
         MessageId(self.next_id.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Puts the end of messages into the turn: their records go, the receipt and the CDR are written.
-    pub(crate) fn finish(&self, ended: Vec<Ended>, turn: &mut Turn) {
-        if ended.is_empty() {
-            return;
-        }
-        let channels: Vec<Option<ChannelId>> = {
-            let book = self.book.lock();
-            let name = |ended: &Ended| book.channel(ended.channel).map(|channel| channel.rules.id.clone());
-            ended.iter().map(name).collect()
-        };
-        for (ended, channel) in ended.into_iter().zip(channels) {
-            let key = ended.id.0.to_be_bytes();
-            turn.delete(Space::Message, &key);
-            turn.delete(Space::State, &key);
-            let delivery = if ended.wants_receipt() { self.receipt(&ended, turn) } else { None };
-            let cdr = self.put_cdr(self.cdr_of_message(&ended, channel.as_ref()), turn);
-            let end = End { state: ended.state, delivery, cdr };
-            turn.steps.push(Step::Finish { message: ended.id, end, receipt: ended.receipt });
-        }
-    }
-
-    /// Makes the receipt for a message's sender and puts its record into the turn.
-    fn receipt(&self, ended: &Ended, turn: &mut Turn) -> Option<Arc<Delivery>> {
-        let authorization = &ended.authorization;
-        let delivery = Arc::new(Delivery {
-            id: ended.id,
-            account: ended.account.clone(),
-            kind: ended.kind,
-            enterprise: authorization.enterprise().clone(),
-            service_number: ended.service_number,
-            pseudonym: authorization.pseudonym().clone(),
-            device: authorization.devices().first().filter(|_| ended.kind == AccountKind::Notary).cloned(),
-            authorization: authorization.id().clone(),
-            content: Content::Receipt {
-                message: ended.id,
-                state: ended.state,
-                code: ended.reason.map(|reason| reason.code(ended.kind)),
-                accepted_at: ended.accepted_at,
-                done_at: ended.done_at,
-            },
-        });
-        self.put_delivery(&delivery, turn).then_some(delivery)
-    }
-
-    /// Authorizations lie under the key of their enterprise, so that they end with it; those of an enterprise that
-    /// is not configured, under the installation's.
-    fn put_registration(
-        &self,
-        record: &Record,
-        tenant: Option<&EnterpriseId>,
-        turn: &mut Turn,
-    ) -> Result<(), Reason> {
-        let space = match record.space {
-            RecordSpace::Authorization => Space::Authorization,
-            RecordSpace::Revocation => Space::Revocation,
-            RecordSpace::Usage => Space::Usage,
-        };
-        let tenant = tenant.filter(|tenant| self.seals.has_key(Class::Registry, tenant));
-        let mut sealed = Vec::with_capacity(record.value.len() + 64);
-        self.seals.seal(Class::Registry, tenant, &record.value, &mut sealed)?;
-        turn.put(space, &record.key, &sealed);
-        Ok(())
-    }
-
-    /// Stores an authorization that is not known to be durable yet, with whatever is decided under it.
-    fn put_pending(&self, authorization: Arc<Registered>, turn: &mut Turn) -> Result<(), Reason> {
-        if let Some(record) = authorization.pending_record() {
-            self.put_registration(&record, Some(authorization.enterprise()), turn)?;
-            turn.steps.push(Step::Registered(authorization));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn put_slot(&self, record: SlotRecord, turn: &mut Turn) -> Result<(), Reason> {
-        let mut sealed = Vec::with_capacity(record.value.len() + 64);
-        self.seals.seal(Class::Registry, None, &record.value, &mut sealed)?;
-        turn.put(Space::Slot, &record.key, &sealed);
-        turn.steps.push(Step::Slot(record));
-        Ok(())
-    }
-
-    /// Looks at some of the slots, round and round: notes which authorizations have ended, and frees the digits of those
-    /// whose grace and quarantine are over. About once a second.
-    pub fn sweep_slots(&self, at: Moment, turn: &mut Turn) {
-        /// Slots looked at in one call.
-        const BUDGET: usize = 20_000;
-        let keep = self.rules.reply_grace.saturating_add(self.rules.replies.quarantine);
-        let registry = &self.gate.registry;
-        let tenancy = |id: &AuthorizationId| match registry.by_id(id) {
-            None => Tenancy::Unknown,
-            Some(held) => registry.ended_at(&held, at.wall).map_or(Tenancy::Live, Tenancy::Ended),
-        };
-        let swept = self.gate.slots.sweep(BUDGET, keep, at.wall, tenancy);
-        for record in swept.changed {
-            // A slot that cannot be sealed now is told again when it is used.
-            let _ = self.put_slot(record, turn);
-        }
-        for record in swept.freed {
-            turn.delete(Space::Slot, &record.key);
-            turn.steps.push(Step::SlotFreed(record));
-        }
     }
 }
 

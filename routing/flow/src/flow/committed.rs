@@ -1,0 +1,167 @@
+//! What follows a commit, or its failure; and how a message's end is put into a turn.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use veilgate_names::{AccountKind, ChannelId, Reason};
+use veilgate_store::{Space, StoreError};
+
+use super::Flow;
+use crate::delivery::{Content, Delivery};
+use crate::live::{Ended, Moment};
+use crate::turn::{DeliverAnswer, End, Outcomes, Step, Turn};
+
+impl Flow {
+    /// Applies what follows a commit (or its failure) and fills in what the shell has to do.
+    pub fn committed(
+        &self,
+        turns: Vec<Turn>,
+        result: Result<(), StoreError>,
+        at: Moment,
+        outcomes: &mut Outcomes,
+    ) {
+        if let Err(error) = result {
+            outcomes.counts.store_failures += 1;
+            let reason = if matches!(error, StoreError::Full) { Reason::QueueFull } else { Reason::Internal };
+            for step in turns.into_iter().flat_map(|turn| turn.steps) {
+                self.failed(step, reason, at, outcomes);
+            }
+            return;
+        }
+        let mut deliveries = Vec::new();
+        let mut book = self.book.lock();
+        let (whole, broken): (Vec<Turn>, Vec<Turn>) = turns.into_iter().partition(|turn| turn.whole);
+        for step in whole.into_iter().flat_map(|turn| turn.steps) {
+            match step {
+                Step::Accept { live, answer } => {
+                    outcomes.counts.accepted += 1;
+                    outcomes.answers.extend(answer.map(|answer| (answer, Ok(live.id))));
+                    book.insert(*live, at, outcomes);
+                }
+                Step::Send { link, message } => outcomes.ready.push((link, message)),
+                Step::Finish { message, end, receipt } => {
+                    book.remove(message);
+                    self.admitted.fetch_sub(1, Ordering::Relaxed);
+                    outcomes.counts.finish(end.state);
+                    outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
+                    outcomes.cdrs.push(end.cdr);
+                    deliveries.extend(end.delivery);
+                }
+                Step::Reply { answer, deliveries: replies, cdr } => {
+                    outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
+                    outcomes.cdrs.extend(cdr);
+                    deliveries.extend(replies);
+                }
+                Step::OptOut { answer, refusal } => {
+                    outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Taken)));
+                    self.gate.opt_outs.told(&refusal.refused);
+                    outcomes.opt_outs.push(refusal.fact);
+                    outcomes.cdrs.extend(refusal.cdr);
+                    deliveries.extend(refusal.deliveries);
+                }
+                Step::Part { answer, part } => {
+                    outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
+                    self.parts.lock().insert(*part, at.mono);
+                }
+                Step::Text { text, deliveries: replies, cdr } => {
+                    self.parts.lock().give_back(text.key.subscriber, text.len());
+                    outcomes.cdrs.extend(cdr);
+                    deliveries.extend(replies);
+                }
+                Step::Slot(record) => self.gate.slots.stored(&record),
+                Step::SlotFreed(record) => self.gate.slots.freed(&record),
+                Step::Retracted { message, pause } => book.retracted(message, pause, at, outcomes),
+                Step::Registered(authorization) => authorization.record_is_durable(),
+                Step::Pinned(record) => self.gate.identity.pins().written(&record),
+                Step::Notify(notify) => notify(true),
+            }
+        }
+        drop(book);
+        for step in broken.into_iter().flat_map(|turn| turn.steps) {
+            self.failed(step, Reason::QueueFull, at, outcomes);
+        }
+        for delivery in deliveries {
+            outcomes.accounts.push(delivery.account.clone());
+            self.outbox(&delivery.account).lock().push(delivery);
+        }
+    }
+
+    fn failed(&self, step: Step, reason: Reason, at: Moment, outcomes: &mut Outcomes) {
+        match step {
+            Step::Accept { live, answer } => {
+                self.admitted.fetch_sub(1, Ordering::Relaxed);
+                self.gate.registry.uncount_sms(&live.authorization, live.counted_on);
+                outcomes.answers.extend(answer.map(|answer| (answer, Err(reason))));
+            }
+            Step::Send { link, message } => {
+                self.book.lock().retracted(message, self.rules.store_retry, at, outcomes);
+                outcomes.ready.push((link, message));
+            }
+            Step::Finish { message, receipt, .. } => {
+                self.book.lock().end_failed(message, at);
+                outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Later)));
+            }
+            Step::Reply { answer, .. } => outcomes.deliver_answers.push((answer, DeliverAnswer::Later)),
+            Step::OptOut { answer, .. } => {
+                outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Later)));
+            }
+            Step::Part { answer, part } => {
+                self.parts.lock().give_back(part.key.subscriber, 1);
+                outcomes.deliver_answers.push((answer, DeliverAnswer::Later));
+            }
+            Step::Text { text, .. } => {
+                self.parts.lock().again(*text, at.mono.plus(self.rules.store_retry));
+            }
+            Step::Retracted { message, pause } => {
+                let pause = pause.max(self.rules.store_retry);
+                self.book.lock().retracted(message, pause, at, outcomes);
+            }
+            Step::Registered(_) | Step::Pinned(_) | Step::Slot(_) | Step::SlotFreed(_) => {}
+            Step::Notify(notify) => notify(false),
+        }
+    }
+
+    /// Puts the end of messages into the turn: their records go, the receipt and the CDR are written.
+    pub(crate) fn finish(&self, ended: Vec<Ended>, turn: &mut Turn) {
+        if ended.is_empty() {
+            return;
+        }
+        let channels: Vec<Option<ChannelId>> = {
+            let book = self.book.lock();
+            let name = |ended: &Ended| book.channel(ended.channel).map(|channel| channel.rules.id.clone());
+            ended.iter().map(name).collect()
+        };
+        for (ended, channel) in ended.into_iter().zip(channels) {
+            let key = ended.id.0.to_be_bytes();
+            turn.delete(Space::Message, &key);
+            turn.delete(Space::State, &key);
+            let delivery = if ended.wants_receipt() { self.receipt(&ended, turn) } else { None };
+            let cdr = self.put_cdr(self.cdr_of_message(&ended, channel.as_ref()), turn);
+            let end = End { state: ended.state, delivery, cdr };
+            turn.steps.push(Step::Finish { message: ended.id, end, receipt: ended.receipt });
+        }
+    }
+
+    /// Makes the receipt for a message's sender and puts its record into the turn.
+    fn receipt(&self, ended: &Ended, turn: &mut Turn) -> Option<Arc<Delivery>> {
+        let authorization = &ended.authorization;
+        let delivery = Arc::new(Delivery {
+            id: ended.id,
+            account: ended.account.clone(),
+            kind: ended.kind,
+            enterprise: authorization.enterprise().clone(),
+            service_number: ended.service_number,
+            pseudonym: authorization.pseudonym().clone(),
+            device: authorization.devices().first().filter(|_| ended.kind == AccountKind::Notary).cloned(),
+            authorization: authorization.id().clone(),
+            content: Content::Receipt {
+                message: ended.id,
+                state: ended.state,
+                code: ended.reason.map(|reason| reason.code(ended.kind)),
+                accepted_at: ended.accepted_at,
+                done_at: ended.done_at,
+            },
+        });
+        self.put_delivery(&delivery, turn).then_some(delivery)
+    }
+}

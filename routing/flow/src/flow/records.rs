@@ -1,0 +1,118 @@
+//! Records of messages, authorizations and slots, sealed and put into a turn.
+
+use std::sync::Arc;
+
+use veilgate_admission::{Record, RecordSpace, Registered};
+use veilgate_identity::{Class, SlotRecord, Tenancy};
+use veilgate_names::{AuthorizationId, EnterpriseId, MessageId, Reason};
+use veilgate_store::Space;
+
+use super::Flow;
+use crate::live::Moment;
+use crate::record::MessageRecord;
+use crate::turn::{Step, Turn};
+
+impl Flow {
+    /// Ends authorizations: effective for every later check when this returns, durable with the turn. `done` is told.
+    pub fn record_revocations(
+        &self,
+        records: Vec<Record>,
+        turn: &mut Turn,
+        done: Box<dyn FnOnce(bool) + Send>,
+    ) {
+        let mut whole = true;
+        for record in &records {
+            whole &= self.put_registration(record, None, turn).is_ok();
+        }
+        turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
+    }
+
+    /// Makes registrations durable with the turn. `done` is told.
+    pub fn record_registrations(
+        &self,
+        registered: Vec<Arc<Registered>>,
+        turn: &mut Turn,
+        done: Box<dyn FnOnce(bool) + Send>,
+    ) {
+        let mut whole = true;
+        for authorization in registered {
+            whole &= self.put_pending(authorization, turn).is_ok();
+        }
+        turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
+    }
+
+    /// Puts an accepted message's sealed record into the turn.
+    pub(crate) fn put_message(
+        &self,
+        id: MessageId,
+        record: &MessageRecord,
+        tenant: &EnterpriseId,
+        turn: &mut Turn,
+    ) -> Result<(), Reason> {
+        let mut plain = Vec::with_capacity(128 + record.body.text.len());
+        record.write(&mut plain);
+        let mut sealed = Vec::with_capacity(plain.len() + 64);
+        self.seals.seal(Class::Text, Some(tenant), &plain, &mut sealed)?;
+        turn.put(Space::Message, &id.0.to_be_bytes(), &sealed);
+        Ok(())
+    }
+
+    /// Authorizations lie under the key of their enterprise, so that they end with it; those of an enterprise that
+    /// is not configured, under the installation's.
+    pub(super) fn put_registration(
+        &self,
+        record: &Record,
+        tenant: Option<&EnterpriseId>,
+        turn: &mut Turn,
+    ) -> Result<(), Reason> {
+        let space = match record.space {
+            RecordSpace::Authorization => Space::Authorization,
+            RecordSpace::Revocation => Space::Revocation,
+            RecordSpace::Usage => Space::Usage,
+        };
+        let tenant = tenant.filter(|tenant| self.seals.has_key(Class::Registry, tenant));
+        let mut sealed = Vec::with_capacity(record.value.len() + 64);
+        self.seals.seal(Class::Registry, tenant, &record.value, &mut sealed)?;
+        turn.put(space, &record.key, &sealed);
+        Ok(())
+    }
+
+    /// Stores an authorization that is not known to be durable yet, with whatever is decided under it.
+    pub(super) fn put_pending(&self, authorization: Arc<Registered>, turn: &mut Turn) -> Result<(), Reason> {
+        if let Some(record) = authorization.pending_record() {
+            self.put_registration(&record, Some(authorization.enterprise()), turn)?;
+            turn.steps.push(Step::Registered(authorization));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn put_slot(&self, record: SlotRecord, turn: &mut Turn) -> Result<(), Reason> {
+        let mut sealed = Vec::with_capacity(record.value.len() + 64);
+        self.seals.seal(Class::Registry, None, &record.value, &mut sealed)?;
+        turn.put(Space::Slot, &record.key, &sealed);
+        turn.steps.push(Step::Slot(record));
+        Ok(())
+    }
+
+    /// Looks at some of the slots, round and round: notes which authorizations have ended, and frees the digits of those
+    /// whose grace and quarantine are over. About once a second.
+    pub fn sweep_slots(&self, at: Moment, turn: &mut Turn) {
+        /// Slots looked at in one call.
+        const BUDGET: usize = 20_000;
+        let keep = self.rules.reply_grace.saturating_add(self.rules.replies.quarantine);
+        let registry = &self.gate.registry;
+        let tenancy = |id: &AuthorizationId| match registry.by_id(id) {
+            None => Tenancy::Unknown,
+            Some(held) => registry.ended_at(&held, at.wall).map_or(Tenancy::Live, Tenancy::Ended),
+        };
+        let swept = self.gate.slots.sweep(BUDGET, keep, at.wall, tenancy);
+        for record in swept.changed {
+            // A slot that cannot be sealed now is told again when it is used.
+            let _ = self.put_slot(record, turn);
+        }
+        for record in swept.freed {
+            turn.delete(Space::Slot, &record.key);
+            turn.steps.push(Step::SlotFreed(record));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What waited is looked at again before it leaves: taken for a link, and handed to its encoder.
+
+use std::sync::Arc;
+
+use veilgate_admission::{Registered, day_of};
+use veilgate_names::{FinalState, MessageId, Reason, Service};
+
+use super::{FRESH, Flow, Outgoing};
+use crate::live::{Body, Ended, Live, Moment, Phase};
+use crate::message::resolve;
+use crate::turn::{LinkId, LinkPlace, Outcomes, Step, Turn};
+
+impl Flow {
+    /// Takes up to `max` queued messages of a channel for one of its links, checks each again, and writes down the
+    /// intent to send. They become [`Outcomes::ready`] when the turn is durable. Returns how many.
+    pub fn take(
+        &self,
+        place: LinkPlace,
+        max: usize,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> usize {
+        let mut stale: Vec<(MessageId, Arc<Registered>)> = Vec::new();
+        let mut ended = Vec::new();
+        let mut book = self.book.lock();
+        let steps_before = turn.steps.len();
+        let popped = book.pop(place.channel, max, at);
+        for id in popped {
+            let Some(live) = book.live(id) else { continue };
+            if let Some((state, reason)) = self.spoiled(live, at, turn) {
+                outcomes.counts.refused_at_wake += 1;
+                ended.extend(book.end(id, state, Some(reason), 0, at));
+            } else if live.contact.as_ref().is_none_or(|(_, found)| at.mono.since(*found) > FRESH) {
+                stale.push((id, Arc::clone(&live.authorization)));
+            } else if self.is_refused(live) {
+                outcomes.counts.refused_at_wake += 1;
+                ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
+            } else if book.intend(id, at, turn) {
+                turn.steps.push(Step::Send { link: place.link, message: id });
+            }
+        }
+        drop(book);
+        self.take_stale(stale, place.link, at, turn, outcomes, &mut ended);
+        let taken = turn.steps.len() - steps_before;
+        self.finish(ended, turn);
+        taken
+    }
+
+    fn take_stale(
+        &self,
+        stale: Vec<(MessageId, Arc<Registered>)>,
+        link: LinkId,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+        ended: &mut Vec<Ended>,
+    ) {
+        for (id, authorization) in stale {
+            let found = resolve(&authorization, &self.gate, at.wall)
+                .and_then(|(contact, pin)| self.put_pin(pin, turn).map(|()| contact));
+            let mut book = self.book.lock();
+            match found {
+                Ok(contact) => {
+                    let Some(live) = book.live(id) else { continue };
+                    live.contact = Some((contact, at.mono));
+                    if self.is_refused(live) {
+                        outcomes.counts.refused_at_wake += 1;
+                        ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
+                    } else if book.intend(id, at, turn) {
+                        turn.steps.push(Step::Send { link, message: id });
+                    }
+                }
+                Err(reason) => {
+                    outcomes.counts.refused_at_wake += 1;
+                    ended.extend(book.end(id, FinalState::Rejected, Some(reason), 0, at));
+                }
+            }
+        }
+    }
+
+    /// Why a message that waited must not be sent any more.
+    fn spoiled(&self, live: &mut Live, at: Moment, turn: &mut Turn) -> Option<(FinalState, Reason)> {
+        if live.expires_at <= at.wall {
+            return Some((FinalState::Expired, Reason::Expired));
+        }
+        let number = Some(live.service_number);
+        let refused = self.gate.registry.check(&live.authorization, Service::Sms, number, at.wall).err();
+        let suspended = || {
+            let suspended = self.gate.directory.load().is_suspended(live.authorization.enterprise());
+            suspended.then_some(Reason::AccountSuspended)
+        };
+        let refused = refused.or_else(suspended).or_else(|| self.recount(live, at, turn).err());
+        refused.map(|reason| (FinalState::Rejected, reason))
+    }
+
+    /// A message that waited over midnight is one of the new day's.
+    fn recount(&self, live: &mut Live, at: Moment, turn: &mut Turn) -> Result<(), Reason> {
+        if day_of(at.wall) <= live.counted_on {
+            return Ok(());
+        }
+        let part = live.body.as_ref().and_then(Body::part);
+        let counted = self.gate.registry.count_sms(&live.authorization, part, at.wall)?;
+        live.counted_on = counted.day;
+        let enterprise = Some(live.authorization.enterprise());
+        counted.record.map_or(Ok(()), |record| self.put_registration(&record, enterprise, turn))
+    }
+
+    /// Hands messages whose intent is durable to a link's encoder, in order. `send` says whether it was written;
+    /// what was not goes back to its queue. A revocation since the intent still stops it.
+    pub fn send(
+        &self,
+        link: LinkId,
+        messages: &[MessageId],
+        at: Moment,
+        turn: &mut Turn,
+        mut send: impl FnMut(&Outgoing<'_>) -> bool,
+    ) {
+        let mut unsent = Vec::new();
+        let mut book = self.book.lock();
+        for &id in messages {
+            let Some(live) = book.live(id) else { continue };
+            if live.phase != Phase::Intended {
+                continue;
+            }
+            let revoked =
+                self.gate.registry.current(&live.authorization).is_revoked() || self.is_refused(live);
+            let sent = match (&live.contact, &live.body) {
+                (Some((contact, _)), Some(body)) if !revoked => {
+                    let source = live.service_number.extended(live.extension).unwrap_or(live.service_number);
+                    send(&Outgoing { id, contact, source, body })
+                }
+                _ => false,
+            };
+            if sent {
+                live.phase = Phase::Sent(link);
+                live.submitted_at = Some(at.wall);
+            } else {
+                unsent.push(id);
+            }
+        }
+        for id in unsent.into_iter().rev() {
+            book.not_sent(id, turn);
+        }
+    }
+}
