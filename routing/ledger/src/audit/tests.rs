@@ -6,7 +6,7 @@ use veilgate_notary::{PublicKey, SecretKey};
 
 use super::anchor::{Anchor, Position};
 use super::chain::{Chain, ResumeError, Tail, last_whole_line};
-use super::event::{Actor, ActorName, AuditEvent, BindMode, ConfigPart, RefusedBind};
+use super::event::{Actor, ActorName, AuditEvent, BindMode, CaseId, ConfigPart, RefusedBind, SubjectCause};
 use super::verify::{Broken, BrokenKind, Expectation, Verified, verify};
 use crate::hash::Sm3Hash;
 
@@ -28,6 +28,7 @@ fn events() -> Vec<AuditEvent> {
     let (kid, by) = (KeyId::parse("k1").unwrap(), KeyId::parse("k2").unwrap());
     let (class, tenant) = ("text", EnterpriseId::parse("ent-1").unwrap());
     let account = AccountId::parse("shop").unwrap();
+    let (case, li) = (CaseId::parse("R-2026-17").unwrap(), ActorName::parse("li").unwrap());
     vec![
         AuditEvent::Started,
         AuditEvent::Draining,
@@ -46,6 +47,26 @@ fn events() -> Vec<AuditEvent> {
         AuditEvent::AuthorizationsRevoked { count: 1000, ids_sm3: Sm3Hash::of(b"au-1\n") },
         AuditEvent::EnterpriseRevoked { enterprise: EnterpriseId::parse("ent-1").unwrap(), count: 7 },
         AuditEvent::AuthorizationsPurged { count: 5 },
+        AuditEvent::AuthorizationsErased { count: 2 },
+        AuditEvent::CdrFilesPurged { files: 3, octets: 4096, sm3: Sm3Hash::of(b"names") },
+        AuditEvent::IdentityExplained {
+            case: case.clone(),
+            cause: SubjectCause::Complaint,
+            authorization: Some(authorization.clone()),
+        },
+        AuditEvent::SubjectReported {
+            case: case.clone(),
+            cause: SubjectCause::Request,
+            approver: li.clone(),
+            count: 1,
+        },
+        AuditEvent::SubjectDeleted {
+            case: case.clone(),
+            cause: SubjectCause::Authority,
+            approver: li,
+            count: 2,
+        },
+        AuditEvent::SubjectRefused { case, cause: SubjectCause::Incident },
         AuditEvent::GuessingSuspected { account: account.clone(), failures: 200, submits: 300 },
         AuditEvent::AccountFrozen { account: account.clone() },
         AuditEvent::AccountUnfrozen { account },
@@ -417,4 +438,20 @@ proptest! {
         let _ = last_whole_line(&bytes);
         let _ = Anchor::parse(&String::from_utf8_lossy(&bytes));
     }
+}
+
+#[test]
+fn a_case_is_no_phone_number() {
+    for good in ["C-7", "R-2026-17", "a", "ticket_1234567890"] {
+        assert_eq!(CaseId::parse(good).unwrap().as_str(), good);
+    }
+    for bad in
+        ["", "13800138000", "8613800138000", "C13800138000", "C-138-0013-8000", "R 1", "1-C", &"c".repeat(33)]
+    {
+        assert!(CaseId::parse(bad).is_none(), "{bad}");
+    }
+    for cause in SubjectCause::ALL {
+        assert_eq!(SubjectCause::parse(cause.name()), Some(cause));
+    }
+    assert_eq!(SubjectCause::parse("curiosity"), None);
 }
