@@ -21,14 +21,13 @@ fn genesis() -> Sm3Hash {
     Sm3Hash::of(b"installation")
 }
 
+/// One of each, in the order of `AuditEvent::TYPES`.
 fn events() -> Vec<AuditEvent> {
+    [service_events(), consent_events(), person_events(), operation_events(), key_events()].concat()
+}
+
+fn service_events() -> Vec<AuditEvent> {
     let source = "192.0.2.1".parse().unwrap();
-    let authorization = AuthorizationId::parse("au-\"1\"\\").unwrap();
-    let channel = ChannelId::parse("smsc-1").unwrap();
-    let (kid, by) = (KeyId::parse("k1").unwrap(), KeyId::parse("k2").unwrap());
-    let (class, tenant) = ("text", EnterpriseId::parse("ent-1").unwrap());
-    let account = AccountId::parse("shop").unwrap();
-    let (case, li) = (CaseId::parse("R-2026-17").unwrap(), ActorName::parse("li").unwrap());
     vec![
         AuditEvent::Started,
         AuditEvent::Draining,
@@ -40,19 +39,33 @@ fn events() -> Vec<AuditEvent> {
         AuditEvent::BindRefused { source, cause: RefusedBind::WrongPassword },
         AuditEvent::AccountLocked { source },
         AuditEvent::Unbound { source },
+    ]
+}
+
+fn consent_events() -> Vec<AuditEvent> {
+    let authorization = AuthorizationId::parse("au-\"1\"\\").unwrap();
+    let enterprise = EnterpriseId::parse("ent-1").unwrap();
+    vec![
         AuditEvent::AuthorizationsRegistered { count: 3 },
         AuditEvent::AuthorizationsRefused { count: 2 },
         AuditEvent::AuthorizationRevoked { authorization: authorization.clone() },
-        AuditEvent::OptedOut { enterprise: tenant.clone(), authorization: Some(authorization.clone()) },
+        AuditEvent::OptedOut { enterprise: enterprise.clone(), authorization: Some(authorization) },
         AuditEvent::AuthorizationsRevoked { count: 1000, ids_sm3: Sm3Hash::of(b"au-1\n") },
-        AuditEvent::EnterpriseRevoked { enterprise: EnterpriseId::parse("ent-1").unwrap(), count: 7 },
+        AuditEvent::EnterpriseRevoked { enterprise, count: 7 },
         AuditEvent::AuthorizationsPurged { count: 5 },
         AuditEvent::AuthorizationsErased { count: 2 },
+    ]
+}
+
+fn person_events() -> Vec<AuditEvent> {
+    let authorization = AuthorizationId::parse("au-\"1\"\\").unwrap();
+    let (case, li) = (CaseId::parse("R-2026-17").unwrap(), ActorName::parse("li").unwrap());
+    vec![
         AuditEvent::CdrFilesPurged { files: 3, octets: 4096, sm3: Sm3Hash::of(b"names") },
         AuditEvent::IdentityExplained {
             case: case.clone(),
             cause: SubjectCause::Complaint,
-            authorization: Some(authorization.clone()),
+            authorization: Some(authorization),
         },
         AuditEvent::SubjectReported {
             case: case.clone(),
@@ -67,6 +80,14 @@ fn events() -> Vec<AuditEvent> {
             count: 2,
         },
         AuditEvent::SubjectRefused { case, cause: SubjectCause::Incident },
+    ]
+}
+
+fn operation_events() -> Vec<AuditEvent> {
+    let authorization = AuthorizationId::parse("au-\"1\"\\").unwrap();
+    let channel = ChannelId::parse("smsc-1").unwrap();
+    let account = AccountId::parse("shop").unwrap();
+    vec![
         AuditEvent::GuessingSuspected { account: account.clone(), failures: 200, submits: 300 },
         AuditEvent::AccountFrozen { account: account.clone() },
         AuditEvent::AccountUnfrozen { account },
@@ -80,6 +101,13 @@ fn events() -> Vec<AuditEvent> {
         AuditEvent::DrainRequested,
         AuditEvent::ChannelUp { channel: channel.clone() },
         AuditEvent::ChannelDown { channel },
+    ]
+}
+
+fn key_events() -> Vec<AuditEvent> {
+    let (kid, by) = (KeyId::parse("k1").unwrap(), KeyId::parse("k2").unwrap());
+    let (class, tenant) = ("text", EnterpriseId::parse("ent-1").unwrap());
+    vec![
         AuditEvent::KeyRingMade,
         AuditEvent::DataKeysMade { count: 9 },
         AuditEvent::EdiKeyGenerated { kid: kid.clone() },
