@@ -154,7 +154,9 @@ async fn nothing_leaves_after_a_revocation_is_answered() {
     }
     let kept = shop.accepted(&to(&stays, "in the end")).await;
     gateway.smsc(0).wait(Event::Submit, 1, PATIENCE).await;
-    assert_eq!(revoke(&gateway, &[&gone]).await, (1, 0, 5));
+    let (revoked, unknown, waiting) = revoke(&gateway, &[&gone]).await;
+    assert_eq!((revoked, unknown), (1, 0));
+    assert!(waiting <= 5, "those on the wire just then do not wait: {waiting}");
     let before = gateway.smsc(0).submits().len();
     gateway.smsc(0).set_answers(Vec::new());
     for _ in 0..6 {

@@ -190,9 +190,10 @@ impl Book {
         self.channels.iter().zip(&self.candidates).map(state).collect()
     }
 
-    /// How many messages of these authorizations still wait to be sent.
+    /// How many messages of these authorizations still wait to be sent, those on their way into or out of a queue too.
     pub(crate) fn waiting_under(&self, mut under: impl FnMut(&Registered) -> bool) -> usize {
-        self.live.values().filter(|live| live.phase == Phase::Queued && under(&live.authorization)).count()
+        let waits = |live: &&Live| matches!(live.phase, Phase::Queued | Phase::Intended | Phase::Retracting);
+        self.live.values().filter(waits).filter(|live| under(&live.authorization)).count()
     }
 
     /// Up to `max` messages of an enterprise, and where they stand.
