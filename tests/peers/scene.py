@@ -126,7 +126,7 @@ ready_channels = 1
 level = "debug"
 file = "veilgate.log"
 
-# Imported authorizations belong to the first platform; it has no account, so nobody waits for its copies.
+# Imported authorizations belong to this platform; it has no account, so nobody waits for its copies.
 [[platforms]]
 id = "registrar"
 proof = "optional"
