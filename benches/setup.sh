@@ -105,5 +105,5 @@ import_feed() {
 
 load() {
   "$bin/veilgate-sim" load --address "$north" --system-id bench --password benchpwd --source 10690001 --receipts \
-    --recipients "$dir/feed-$subscribers/recipients.csv" --recipient-form edi "$@"
+    --recipients "$dir/feed-$subscribers/recipients.csv" "$@"
 }

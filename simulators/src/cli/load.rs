@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use veilgate_simulators::load::{self, Content, LoadOptions, RecipientForm, Recipients};
+use veilgate_simulators::load::{self, Content, LoadOptions, RecipientForm, Recipients, Report};
 use veilgate_simulators::message::Address;
 use veilgate_simulators::output;
 
@@ -73,6 +73,13 @@ pub(crate) struct Arguments {
     /// Form in which recipients are named; number without a file.
     #[arg(long, value_enum, default_value = "pseudonym")]
     recipient_form: RecipientForm,
+    /// The steady state: recipients are registered already and named in this form, `authorization` if none is given.
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "authorization",
+        conflicts_with = "recipient_form", requires = "recipients")]
+    known: Option<RecipientForm>,
+    /// Before the run, send one message in the short form to each recipient of the file, which registers it.
+    #[arg(long, requires = "recipients")]
+    register: bool,
     /// Connect again when a connection is lost.
     #[arg(long)]
     reconnect: bool,
@@ -97,8 +104,31 @@ pub(crate) struct Arguments {
 const UNCLEAN: u8 = 1;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
-    let (json, quiet) = (arguments.json.clone(), arguments.quiet);
-    let options = options(arguments)?;
+    let (json, quiet, register) = (arguments.json.clone(), arguments.quiet, arguments.register);
+    let file = arguments.recipients.clone();
+    let mut options = options(arguments)?;
+    if let Some(file) = file.filter(|_| register) {
+        let known = std::mem::take(&mut options.recipients);
+        let recipients = Recipients::read(&file, RecipientForm::Edi).map_err(|error| error.to_string())?;
+        let count = u64::try_from(recipients.len()).ok();
+        let run = LoadOptions { recipients, count, duration: None, rate: 0.0, ..options.clone() };
+        let report = measured(run, quiet).await?;
+        output::line(&format!("registered {} at {:.0}/s", report.accepted, report.submit_rate));
+        if report.accepted < report.submitted {
+            output::line(&report.text());
+        }
+        options.recipients = known;
+    }
+    let report = measured(options, quiet).await?;
+    output::line(&report.text());
+    if let Some(path) = json {
+        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
+        std::fs::write(path, text).map_err(|error| error.to_string())?;
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(UNCLEAN) })
+}
+
+async fn measured(options: LoadOptions, quiet: bool) -> Result<Report, String> {
     let terminal = std::io::stdout().is_terminal();
     let outcome = load::run(options, |progress| match (quiet, terminal) {
         (true, _) => {}
@@ -109,18 +139,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     if terminal && !quiet {
         output::line("");
     }
-    output::line(&report.text());
-    if let Some(path) = json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-        std::fs::write(path, text).map_err(|error| error.to_string())?;
-    }
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(UNCLEAN) })
+    Ok(report)
 }
 
 fn options(arguments: Arguments) -> Result<LoadOptions, String> {
     let span = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
     let recipients = match &arguments.recipients {
-        Some(path) => Recipients::read(path, arguments.recipient_form).map_err(|error| error.to_string())?,
+        Some(path) => {
+            let form = arguments.known.unwrap_or(arguments.recipient_form);
+            Recipients::read(path, form).map_err(|error| error.to_string())?
+        }
         None => Recipients::numbers(10_000),
     };
     let duration = match (arguments.duration, arguments.count) {
