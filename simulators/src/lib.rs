@@ -5,6 +5,7 @@ pub mod clock;
 pub mod esme;
 pub mod feed;
 pub mod load;
+pub mod machine;
 pub mod message;
 pub mod output;
 mod pump;

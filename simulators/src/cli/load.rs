@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use veilgate_simulators::load::{self, Content, LoadOptions, RecipientForm, Recipients, Report};
+use veilgate_simulators::load::{
+    self, Content, Expectation, LoadOptions, Plan, RecipientForm, Recipients, Report,
+};
 use veilgate_simulators::message::Address;
 use veilgate_simulators::output;
 
@@ -95,6 +97,12 @@ pub(crate) struct Arguments {
     /// Write the report as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Tell this process's processor time and memory in the report: NAME=PID, repeatable.
+    #[arg(long, value_parser = watched)]
+    watch: Vec<(String, u32)>,
+    /// Exit code 3 if this does not hold, such as p99_ms=15, rate=1000 or lost=0; repeatable.
+    #[arg(long)]
+    expect: Vec<Expectation>,
     /// No progress lines.
     #[arg(long)]
     quiet: bool,
@@ -103,34 +111,40 @@ pub(crate) struct Arguments {
 /// Exit code when some message was not accepted or some receipt is missing.
 const UNCLEAN: u8 = 1;
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
+/// Exit code when an expectation did not hold.
+const FAILED: u8 = 3;
+
+pub(crate) async fn run(mut arguments: Arguments) -> Result<ExitCode, String> {
     let (json, quiet, register) = (arguments.json.clone(), arguments.quiet, arguments.register);
     let file = arguments.recipients.clone();
-    let mut options = options(arguments)?;
+    let watch = std::mem::take(&mut arguments.watch);
+    let expect = std::mem::take(&mut arguments.expect);
+    let plan = Plan { watch, ..Plan::from(options(arguments)?) };
     if let Some(file) = file.filter(|_| register) {
-        let known = std::mem::take(&mut options.recipients);
-        let recipients = Recipients::read(&file, RecipientForm::Edi).map_err(|error| error.to_string())?;
-        let count = u64::try_from(recipients.len()).ok();
-        let run = LoadOptions { recipients, count, duration: None, rate: 0.0, ..options.clone() };
-        let report = measured(run, quiet).await?;
+        let registration = plan.registration(&file).map_err(|error| error.to_string())?;
+        let report = measured(registration, quiet).await?;
         output::line(&format!("registered {} at {:.0}/s", report.accepted, report.submit_rate));
         if report.accepted < report.submitted {
             output::line(&report.text());
         }
-        options.recipients = known;
     }
-    let report = measured(options, quiet).await?;
+    let mut report = measured(plan, quiet).await?;
+    report.checks = expect.iter().map(|each| each.check(&report)).collect();
     output::line(&report.text());
     if let Some(path) = json {
         let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
         std::fs::write(path, text).map_err(|error| error.to_string())?;
     }
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(UNCLEAN) })
+    Ok(match report.checks.iter().all(|check| check.holds) {
+        false => ExitCode::from(FAILED),
+        true if report.is_clean() => ExitCode::SUCCESS,
+        true => ExitCode::from(UNCLEAN),
+    })
 }
 
-async fn measured(options: LoadOptions, quiet: bool) -> Result<Report, String> {
+async fn measured(plan: Plan, quiet: bool) -> Result<Report, String> {
     let terminal = std::io::stdout().is_terminal();
-    let outcome = load::run(options, |progress| match (quiet, terminal) {
+    let outcome = load::play(plan, |progress| match (quiet, terminal) {
         (true, _) => {}
         (_, true) => output::rewrite(&progress.line()),
         (_, false) => output::line(&progress.line()),
@@ -140,6 +154,13 @@ async fn measured(options: LoadOptions, quiet: bool) -> Result<Report, String> {
         output::line("");
     }
     Ok(report)
+}
+
+/// Reads `NAME=PID`.
+fn watched(text: &str) -> Result<(String, u32), String> {
+    let (name, pid) = text.split_once('=').ok_or("NAME=PID")?;
+    let pid = pid.parse().map_err(|_| "NAME=PID")?;
+    if name.is_empty() { Err("NAME=PID".to_owned()) } else { Ok((name.to_owned(), pid)) }
 }
 
 fn options(arguments: Arguments) -> Result<LoadOptions, String> {

@@ -1,16 +1,25 @@
 //! The load generator: several transceivers that submit as fast as a window allows (closed loop) or at a fixed
 //! rate whatever the server does (open loop; latencies count from the moment a message was meant to go).
 
+mod expectation;
+mod lane;
+mod outgoing;
 mod peer;
+mod plan;
+mod processes;
 mod recipients;
 mod report;
+mod series;
 mod shared;
 mod template;
 mod tracker;
 
+pub use expectation::{Check, Expectation, Unexpected};
+pub use plan::{Account, Pace, Phase, Plan, Way};
+pub use processes::{ProcessPoint, ProcessReport};
 pub use recipients::{RecipientForm, Recipients, RecipientsError, Row};
-pub use report::{Progress, Quantiles, Report};
-pub use template::{Content, Misfit};
+pub use report::{AccountReport, Distribution, FORM, PhaseReport, Progress, Quantiles, Report};
+pub use template::{Content, Kind, Misfit};
 
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
@@ -18,15 +27,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock;
 use crate::pump;
-use crate::receipt::STATES;
 use crate::tls::{self, TlsOptions};
 use peer::{LoadPeer, Stage};
-use shared::{Shared, Stats, histogram};
+use series::Totals;
+use shared::Shared;
 
 /// What a run does.
 #[derive(Debug, Clone)]
@@ -128,54 +137,47 @@ pub enum LoadError {
     /// system_id or password is too long or not ASCII.
     #[error("system_id or password does not fit its field")]
     Credentials,
+    /// There is no account, no bind or no phase.
+    #[error("a run needs an account and a phase")]
+    Empty,
     /// No histogram could be made.
     #[error("no histogram")]
     Histogram,
 }
 
-/// Runs a load and tells `progress` once a second.
+/// Runs a plain load and tells `progress` once a second.
 ///
 /// # Errors
 /// [`LoadError`]: nothing could be sent at all. Whatever happens later is in the report.
-pub async fn run(
-    options: LoadOptions,
-    mut progress: impl FnMut(&Progress) + Send,
-) -> Result<Report, LoadError> {
-    let fits =
-        |text: &str, room: usize| text.len() <= room && text.bytes().all(|octet| (1..128).contains(&octet));
-    if !fits(&options.system_id, 15) || !fits(&options.password, 8) {
-        return Err(LoadError::Credentials);
-    }
-    let log = match &options.ack_log {
+pub async fn run(options: LoadOptions, progress: impl FnMut(&Progress) + Send) -> Result<Report, LoadError> {
+    play(options.into(), progress).await
+}
+
+/// Runs a plan and tells `progress` once an interval.
+///
+/// # Errors
+/// [`LoadError`]: nothing could be sent at all. Whatever happens later is in the report.
+pub async fn play(plan: Plan, mut progress: impl FnMut(&Progress) + Send) -> Result<Report, LoadError> {
+    check(&plan)?;
+    let log = match &plan.ack_log {
         Some(path) => Some(OpenOptions::new().create(true).append(true).open(path).map_err(LoadError::Log)?),
         None => None,
     };
-    let shared = Arc::new(Shared::new(options, log)?);
+    let shared = Arc::new(Shared::new(plan, log)?);
     let mut streams = Vec::new();
     for _ in 0..shared.binds() {
-        let stream = tls::connect(shared.options.address, shared.options.tls.as_ref()).await;
+        let stream = tls::connect(shared.plan.address, shared.plan.tls.as_ref()).await;
         streams.push(stream.map_err(LoadError::Connect)?);
     }
-    let mut totals = Totals::new()?;
+    let mut totals = Totals::new(&shared)?;
     let begun = shared.begin();
     let mut tasks = JoinSet::new();
     for (index, stream) in (0u64..).zip(streams) {
-        tasks.spawn(serve(Arc::clone(&shared), index, stream));
+        let peer = LoadPeer::new(Arc::clone(&shared), index).ok_or(LoadError::Empty)?;
+        tasks.spawn(serve(Arc::clone(&shared), index, peer, stream));
     }
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    ticks.tick().await;
-    let mut refused = None;
-    loop {
-        tokio::select! {
-            ended = tasks.join_next() => match ended {
-                Some(Ok(Stage::Refused(status))) => refused = Some(status),
-                Some(_) => {}
-                None => break,
-            },
-            _ = ticks.tick() => progress(&totals.step(&shared, begun)),
-        }
-    }
-    totals.step(&shared, begun);
+    let refused = watch(&shared, begun, &mut totals, &mut tasks, &mut progress).await;
+    totals.take(&shared, begun);
     let report = totals.report(&shared, begun);
     match refused {
         Some(status) if report.submitted == 0 => Err(LoadError::Refused(status)),
@@ -183,9 +185,73 @@ pub async fn run(
     }
 }
 
+fn check(plan: &Plan) -> Result<(), LoadError> {
+    let fits =
+        |text: &str, room: usize| text.len() <= room && text.bytes().all(|octet| (1..128).contains(&octet));
+    if plan.accounts.is_empty() || plan.phases.is_empty() {
+        return Err(LoadError::Empty);
+    }
+    for account in &plan.accounts {
+        if !fits(&account.system_id, 15) || !fits(&account.password, 8) {
+            return Err(LoadError::Credentials);
+        }
+        plan::check(&account.source, &account.mix)?;
+    }
+    Ok(())
+}
+
+/// Takes the measure at each interval and at the end of each phase, until all binds are over. Gives the status of a
+/// refused bind.
+async fn watch(
+    shared: &Shared,
+    begun: u64,
+    totals: &mut Totals,
+    tasks: &mut JoinSet<Stage>,
+    progress: &mut (impl FnMut(&Progress) + Send),
+) -> Option<u32> {
+    let mut ticks = tokio::time::interval(shared.plan.interval.max(Duration::from_millis(10)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let started = Instant::from_std(clock::now());
+    let mut ends = ends(&shared.plan).into_iter();
+    let mut end = ends.next();
+    let mut refused = None;
+    loop {
+        let phase_end = async {
+            match end {
+                Some(end) => tokio::time::sleep_until(started + end).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = tasks.join_next() => match ended {
+                Some(Ok(Stage::Refused(status))) => refused = Some(status),
+                Some(_) => {}
+                None => return refused,
+            },
+            _ = ticks.tick() => progress(&totals.step(shared, begun)),
+            () = phase_end => {
+                totals.take(shared, begun);
+                totals.end_phase(shared, begun);
+                end = ends.next();
+            }
+        }
+    }
+}
+
+/// When phases end, from the start; without the last one, which ends with the run.
+fn ends(plan: &Plan) -> Vec<Duration> {
+    let before_last = plan.phases.len().saturating_sub(1);
+    let mut end = Duration::ZERO;
+    let all = plan.phases.iter().take(before_last).map_while(|phase| {
+        end = end.saturating_add(phase.duration?);
+        Some(end)
+    });
+    all.collect()
+}
+
 /// Runs one bind to its end, over as many connections as it takes.
-async fn serve(shared: Arc<Shared>, index: u64, mut stream: tls::Stream) -> Stage {
-    let mut peer = LoadPeer::new(Arc::clone(&shared), index);
+async fn serve(shared: Arc<Shared>, index: u64, mut peer: LoadPeer, mut stream: tls::Stream) -> Stage {
     loop {
         let ended = match stream {
             tls::Stream::Plain(stream) => pump::run(stream, &mut peer).await,
@@ -195,7 +261,7 @@ async fn serve(shared: Arc<Shared>, index: u64, mut stream: tls::Stream) -> Stag
             break;
         }
         peer.lost();
-        if ended.is_ok() || !shared.options.reconnect {
+        if ended.is_ok() || !shared.plan.reconnect {
             break;
         }
         let Some(again) = reconnect(&shared).await else { break };
@@ -208,9 +274,9 @@ async fn serve(shared: Arc<Shared>, index: u64, mut stream: tls::Stream) -> Stag
 /// Tries to connect until it works or the patience is at its end.
 async fn reconnect(shared: &Shared) -> Option<tls::Stream> {
     let begun = clock::now();
-    while begun.elapsed() < shared.options.reconnect_for {
+    while begun.elapsed() < shared.plan.reconnect_for {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        if let Ok(stream) = tls::connect(shared.options.address, shared.options.tls.as_ref()).await {
+        if let Ok(stream) = tls::connect(shared.plan.address, shared.plan.tls.as_ref()).await {
             return Some(stream);
         }
     }
@@ -222,141 +288,6 @@ fn finish(shared: &Shared, index: u64) {
     let mut stats = shared.stats(index).lock();
     stats.draining = true;
     stats.bound = false;
-}
-
-/// Sums over all binds.
-struct Totals {
-    response: Histogram<u64>,
-    from_send: Histogram<u64>,
-    receipt: Histogram<u64>,
-    sums: Sums,
-    at: f64,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Sums {
-    submitted: u64,
-    accepted: u64,
-    answered: u64,
-    unknown: u64,
-    receipts: u64,
-    duplicates: u64,
-    replies: u64,
-    notifications: u64,
-    disconnects: u64,
-    bound: u64,
-    last_response: u64,
-    last_receipt: u64,
-}
-
-impl Sums {
-    fn add(&mut self, stats: &Stats) {
-        self.submitted += stats.submitted;
-        self.accepted += stats.accepted;
-        self.answered += stats.statuses.iter().map(|(_, count)| count).sum::<u64>();
-        self.unknown += stats.unknown;
-        self.receipts += stats.receipts;
-        self.duplicates += stats.duplicates;
-        self.replies += stats.replies;
-        self.notifications += stats.notifications;
-        self.disconnects += stats.disconnects;
-        self.bound += u64::from(stats.bound);
-        self.last_response = self.last_response.max(stats.last_response);
-        self.last_receipt = self.last_receipt.max(stats.last_receipt);
-    }
-}
-
-impl Totals {
-    fn new() -> Result<Self, LoadError> {
-        let sums = Sums::default();
-        Ok(Self { response: histogram()?, from_send: histogram()?, receipt: histogram()?, sums, at: 0.0 })
-    }
-
-    /// Takes over what the binds measured since the last step.
-    fn step(&mut self, shared: &Shared, begun: u64) -> Progress {
-        let seconds = seconds(clock::nanos().saturating_sub(begun));
-        let mut sums = Sums::default();
-        let mut p99 = 0;
-        for stats in shared.all_stats() {
-            let mut stats = stats.lock();
-            sums.add(&stats);
-            p99 = p99.max(stats.response.value_at_quantile(0.99));
-            let stats = &mut *stats;
-            for (total, part) in [
-                (&mut self.response, &mut stats.response),
-                (&mut self.from_send, &mut stats.from_send),
-                (&mut self.receipt, &mut stats.receipt),
-            ] {
-                let _ = total.add(&*part);
-                part.reset();
-            }
-        }
-        let span = (seconds - self.at).max(0.001);
-        let rate = |now: u64, before: u64| ratio(now.saturating_sub(before), span);
-        let progress = Progress {
-            seconds,
-            submit_rate: rate(sums.submitted, self.sums.submitted),
-            accept_rate: rate(sums.accepted, self.sums.accepted),
-            receipt_rate: rate(sums.receipts, self.sums.receipts),
-            submitted: sums.submitted,
-            accepted: sums.accepted,
-            refused: sums.answered.saturating_sub(sums.accepted),
-            receipts: sums.receipts,
-            awaiting: shared.tracker.waiting(),
-            bound: sums.bound,
-            p99_us: p99,
-        };
-        (self.sums, self.at) = (sums, seconds);
-        progress
-    }
-
-    fn report(&self, shared: &Shared, begun: u64) -> Report {
-        let sums = &self.sums;
-        let mut report = Report {
-            seconds: seconds(sums.last_response.saturating_sub(begun)),
-            submitted: sums.submitted,
-            accepted: sums.accepted,
-            unknown: sums.unknown,
-            response: Quantiles::of(&self.response),
-            response_from_send: Quantiles::of(&self.from_send),
-            receipt: Quantiles::of(&self.receipt),
-            full_trips: shared.tracker.matched(),
-            notifications: sums.notifications,
-            missing_receipts: shared.tracker.waiting(),
-            duplicate_receipts: sums.duplicates,
-            unknown_receipts: shared.tracker.unknown(),
-            untracked: shared.tracker.untracked(),
-            replies: sums.replies,
-            disconnects: sums.disconnects,
-            ..Report::default()
-        };
-        report.submit_rate = ratio(sums.accepted, report.seconds.max(0.001));
-        let trip = seconds(sums.last_receipt.saturating_sub(begun)).max(0.001);
-        report.full_trip_rate = ratio(report.full_trips, trip);
-        for stats in shared.all_stats() {
-            let stats = stats.lock();
-            for (status, count) in &stats.statuses {
-                *report.statuses.entry(format!("0x{status:X}")).or_default() += count;
-            }
-            for state in STATES {
-                let count = stats.states.get(usize::from(state.octet())).copied().unwrap_or(0);
-                if count > 0 {
-                    *report.receipts.entry(state.text().to_owned()).or_default() += count;
-                }
-            }
-        }
-        report
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn seconds(nanos: u64) -> f64 {
-    nanos as f64 / 1e9
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn ratio(count: u64, seconds: f64) -> f64 {
-    count as f64 / seconds
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::outgoing::Outgoing;
 use super::shared::{Shared, Stats};
 use super::tracker::Seen;
 use crate::message::tag;
@@ -28,45 +29,47 @@ pub(super) enum Stage {
     Refused(u32),
 }
 
-/// A message without response; `sequence` 0 is a free place.
+/// A submit_sm without response; `sequence` 0 is a free place.
 #[derive(Clone, Copy, Default)]
 struct Slot {
     sequence: u32,
     number: u64,
     intended: u64,
     sent: u64,
+    receipt: bool,
 }
 
 pub(super) struct LoadPeer {
     shared: Arc<Shared>,
     /// Which bind this is, from 0.
     index: u64,
+    outgoing: Outgoing,
     stage: Stage,
     ring: Vec<Slot>,
     in_flight: usize,
     sequence: u32,
-    /// Messages of this bind so far.
-    turn: u64,
     drain_since: u64,
     heard: u64,
     lines: Vec<u8>,
 }
 
 impl LoadPeer {
-    pub(super) fn new(shared: Arc<Shared>, index: u64) -> Self {
-        let places = shared.options.window.max(1).saturating_mul(2).next_power_of_two();
-        Self {
+    /// `None` if the run has no such bind.
+    pub(super) fn new(shared: Arc<Shared>, index: u64) -> Option<Self> {
+        let outgoing = Outgoing::new(&shared, index)?;
+        let places = outgoing.window().saturating_mul(2).next_power_of_two();
+        Some(Self {
             shared,
             index,
+            outgoing,
             stage: Stage::Connecting,
             ring: vec![Slot::default(); places],
             in_flight: 0,
             sequence: 0,
-            turn: 0,
             drain_since: 0,
             heard: 0,
             lines: Vec::new(),
-        }
+        })
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -91,35 +94,27 @@ impl LoadPeer {
         }
     }
 
-    /// The number of this bind's next message; `None` when it has sent all.
-    fn next_number(&self) -> Option<u64> {
-        let number = self.turn.saturating_mul(self.shared.binds()).saturating_add(self.index);
-        (number < self.shared.count).then_some(number)
-    }
-
     fn send(&mut self, now: u64, out: &mut Vec<u8>, stats: &mut Stats) {
-        let window = self.shared.options.window;
+        let window = self.outgoing.window();
+        self.outgoing.advance(now, stats);
         while self.in_flight < window && out.len() < BATCH {
-            let Some(number) = self.next_number() else { break };
-            let intended = self.shared.intended(number).unwrap_or(now);
-            if intended > now || now >= self.shared.stop_at() {
-                break;
-            }
             let sequence = if self.sequence >= 0x7FFF_FFFF { 1 } else { self.sequence + 1 };
             let Some(slot) = place(&mut self.ring, sequence) else { break };
             if slot.sequence != 0 {
                 // The one before it in this place has still no response: the ring is full in effect.
                 break;
             }
-            *slot = Slot { sequence, number, intended, sent: now };
-            self.shared.template.put(out, sequence, number, &self.shared.options.recipients);
+            let Some(next) = self.outgoing.next(now) else { break };
+            let (number, intended) = (next.number, next.intended);
+            *slot = Slot { sequence, number, intended, sent: now, receipt: next.receipt && next.last };
+            stats.messages += u64::from(next.last);
+            self.outgoing.put(out, sequence, next);
             self.sequence = sequence;
-            self.turn += 1;
             self.in_flight += 1;
             stats.submitted += 1;
         }
-        let all_sent = self.next_number().is_none() || now >= self.shared.stop_at();
-        if all_sent {
+        stats.in_flight = self.in_flight;
+        if self.outgoing.is_over(now) {
             self.stage = Stage::Draining;
             self.drain_since = now;
         }
@@ -133,7 +128,7 @@ impl LoadPeer {
             }
             self.expire(0, stats);
         }
-        let receipts_due = self.shared.options.receipts
+        let receipts_due = self.shared.plan.receipts
             && (self.shared.tracker.waiting() > 0 || !self.shared.all_draining(self.index, stats));
         if receipts_due && waited < self.shared.drain {
             return;
@@ -187,9 +182,10 @@ impl LoadPeer {
             stats.late += 1;
             return;
         }
-        let Slot { number, intended, sent, .. } = *slot;
+        let Slot { number, intended, sent, receipt, .. } = *slot;
         *slot = Slot::default();
         self.in_flight = self.in_flight.saturating_sub(1);
+        stats.in_flight = self.in_flight;
         stats.last_response = now;
         stats.status(header.status);
         stats.response.saturating_record(now.saturating_sub(intended) / 1_000);
@@ -202,7 +198,8 @@ impl LoadPeer {
         if self.shared.logs() {
             note(&mut self.lines, b"A ", number, id);
         }
-        if self.shared.options.receipts
+        if receipt
+            && self.shared.plan.receipts
             && let Some(at) = self.shared.tracker.accepted(id, intended)
         {
             stats.receipt.saturating_record(at.saturating_sub(intended) / 1_000);
@@ -243,7 +240,7 @@ impl LoadPeer {
             self.lines.extend_from_slice(state.text().as_bytes());
             self.lines.push(b'\n');
         }
-        if !self.shared.options.receipts {
+        if !self.shared.plan.receipts {
             return;
         }
         match self.shared.tracker.receipt(id, now) {
@@ -278,8 +275,7 @@ impl Peer for LoadPeer {
         match self.stage {
             Stage::Connecting => {
                 self.sequence = 1;
-                let options = &shared.options;
-                raw::put_bind(out, 1, (&options.system_id, &options.password), options.interface_version);
+                raw::put_bind(out, 1, self.outgoing.credentials(), shared.plan.interface_version);
                 self.stage = Stage::Binding;
                 self.heard = now;
             }
@@ -300,9 +296,9 @@ impl Peer for LoadPeer {
 
     fn deadline(&self, now: u64) -> u64 {
         match self.stage {
-            Stage::Sending if self.in_flight < self.shared.options.window => {
-                let next = self.next_number().and_then(|number| self.shared.intended(number));
-                next.unwrap_or(now + 100 * MILLISECOND).min(now + SECOND).max(now + 1)
+            Stage::Sending if self.in_flight < self.outgoing.window() => {
+                let next = self.outgoing.due().unwrap_or(now + 100 * MILLISECOND);
+                next.min(now + SECOND).max(now + 1)
             }
             Stage::Draining => now + 5 * MILLISECOND,
             _ => now + 100 * MILLISECOND,

@@ -1,29 +1,35 @@
-//! What the binds of one run share: options, schedule, tracker, log and each bind's figures.
+//! What the binds of one run share: the plan, the lanes, the tracker, the log and each bind's figures.
 
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use super::template::Template;
+use super::LoadError;
+use super::lane::Lane;
+use super::plan::Plan;
 use super::tracker::Tracker;
-use super::{LoadError, LoadOptions};
 use crate::clock;
 
 /// One bind's figures; the histograms are emptied by whoever reads the progress.
 pub(super) struct Stats {
+    pub(super) messages: u64,
     pub(super) submitted: u64,
     pub(super) accepted: u64,
     pub(super) unknown: u64,
     pub(super) late: u64,
+    /// Messages of an open loop that were due and not sent before their phase was over.
+    pub(super) unsent: u64,
     pub(super) receipts: u64,
     pub(super) duplicates: u64,
     pub(super) replies: u64,
     pub(super) notifications: u64,
     pub(super) disconnects: u64,
+    pub(super) in_flight: usize,
     pub(super) states: [u64; 9],
     pub(super) statuses: Vec<(u32, u64)>,
     pub(super) response: Histogram<u64>,
@@ -38,15 +44,18 @@ pub(super) struct Stats {
 impl Stats {
     fn new() -> Result<Self, LoadError> {
         Ok(Self {
+            messages: 0,
             submitted: 0,
             accepted: 0,
             unknown: 0,
             late: 0,
+            unsent: 0,
             receipts: 0,
             duplicates: 0,
             replies: 0,
             notifications: 0,
             disconnects: 0,
+            in_flight: 0,
             states: [0; 9],
             statuses: Vec::new(),
             response: histogram()?,
@@ -74,41 +83,54 @@ pub(super) fn histogram() -> Result<Histogram<u64>, LoadError> {
 }
 
 pub(super) struct Shared {
-    pub(super) options: LoadOptions,
-    pub(super) template: Template,
+    pub(super) plan: Plan,
     pub(super) tracker: Tracker,
-    pub(super) count: u64,
     pub(super) response_timeout: u64,
     pub(super) drain: u64,
+    pub(super) tick: u64,
+    lanes: Vec<Arc<Lane>>,
+    binds: Vec<Bind>,
     log: Option<Mutex<File>>,
-    stats: Vec<Mutex<Stats>>,
     /// Of no bind; where an index out of range would lead.
     spare: Mutex<Stats>,
     draining: AtomicU64,
     start: AtomicU64,
-    nanos_per_message: f64,
-    tick: u64,
+}
+
+struct Bind {
+    /// Index of its lane.
+    lane: usize,
+    /// Which of its lane's binds it is, from 0.
+    place: u64,
+    stats: Mutex<Stats>,
 }
 
 impl Shared {
-    pub(super) fn new(options: LoadOptions, log: Option<File>) -> Result<Self, LoadError> {
-        let binds = options.binds.max(1);
-        let stats = (0..binds).map(|_| Stats::new().map(Mutex::new)).collect::<Result<_, _>>()?;
-        let nanos_per_message = if options.rate > 0.0 { 1e9 / options.rate } else { 0.0 };
+    pub(super) fn new(plan: Plan, log: Option<File>) -> Result<Self, LoadError> {
+        let all: f64 = plan.accounts.iter().map(|each| each.share).sum();
+        let (mut lanes, mut binds, mut before) = (Vec::new(), Vec::new(), 0.0);
+        for (index, account) in plan.accounts.iter().enumerate() {
+            let last = index + 1 == plan.accounts.len();
+            let up_to = if last { 1.0 } else { before + account.share / all };
+            let lane = Lane::new(&plan, account, (before, up_to))?;
+            before = up_to;
+            for place in 0..lane.binds {
+                binds.push(Bind { lane: index, place, stats: Mutex::new(Stats::new()?) });
+            }
+            lanes.push(Arc::new(lane));
+        }
         Ok(Self {
-            template: Template::new(&options.content)?,
-            tracker: Tracker::new(options.track_limit),
-            count: options.count.unwrap_or(u64::MAX),
-            response_timeout: nanos(options.response_timeout),
-            drain: nanos(options.drain),
-            tick: nanos(options.tick),
-            options,
+            tracker: Tracker::new(plan.track_limit),
+            response_timeout: nanos(plan.response_timeout),
+            drain: nanos(plan.drain),
+            tick: nanos(plan.tick),
+            plan,
+            lanes,
+            binds,
             log: log.map(Mutex::new),
-            stats,
             spare: Mutex::new(Stats::new()?),
             draining: AtomicU64::new(0),
             start: AtomicU64::new(u64::MAX),
-            nanos_per_message,
         })
     }
 
@@ -119,40 +141,29 @@ impl Shared {
         now
     }
 
+    /// When the run began.
+    pub(super) fn start(&self) -> u64 {
+        self.start.load(Ordering::Relaxed)
+    }
+
     pub(super) fn binds(&self) -> u64 {
-        u64::try_from(self.stats.len()).unwrap_or(1)
+        u64::try_from(self.binds.len()).unwrap_or(1).max(1)
+    }
+
+    /// The lane of bind `index`, and which of its binds this is. `None` beyond the last.
+    pub(super) fn lane(&self, index: u64) -> Option<(Arc<Lane>, u64)> {
+        let bind = self.binds.get(usize::try_from(index).ok()?)?;
+        Some((Arc::clone(self.lanes.get(bind.lane)?), bind.place))
     }
 
     pub(super) fn stats(&self, index: u64) -> &Mutex<Stats> {
-        let index = usize::try_from(index).unwrap_or(0);
-        self.stats.get(index).unwrap_or(&self.spare)
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        self.binds.get(index).map_or(&self.spare, |bind| &bind.stats)
     }
 
-    pub(super) fn all_stats(&self) -> &[Mutex<Stats>] {
-        &self.stats
-    }
-
-    /// When message `number` is meant to be sent; `None` in a closed loop.
-    pub(super) fn intended(&self, number: u64) -> Option<u64> {
-        if self.nanos_per_message <= 0.0 {
-            return None;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a nanosecond in weeks is precise enough")]
-        let offset = number as f64 * self.nanos_per_message;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "saturates; never negative"
-        )]
-        let offset = offset as u64;
-        let offset = if self.tick > 0 { offset - offset % self.tick } else { offset };
-        Some(self.start.load(Ordering::Relaxed).saturating_add(offset))
-    }
-
-    /// When sending ends for want of time.
-    pub(super) fn stop_at(&self) -> u64 {
-        let duration = self.options.duration.map_or(u64::MAX, nanos);
-        self.start.load(Ordering::Relaxed).saturating_add(duration)
+    /// Each bind's figures with the index of its account.
+    pub(super) fn all_stats(&self) -> impl Iterator<Item = (usize, &Mutex<Stats>)> {
+        self.binds.iter().map(|bind| (bind.lane, &bind.stats))
     }
 
     /// Have all binds sent everything? `stats` are those of the one that asks, which it has locked.
@@ -164,9 +175,10 @@ impl Shared {
             return true;
         }
         let own = usize::try_from(index).unwrap_or(0);
-        let others = self.stats.iter().enumerate().filter(|(each, _)| *each != own);
+        let others = self.binds.iter().enumerate().filter(|(each, _)| *each != own);
         // A bind that is busy now is asked again a moment later.
-        let all = others.into_iter().all(|(_, stats)| stats.try_lock().is_some_and(|stats| stats.draining));
+        let all =
+            others.into_iter().all(|(_, bind)| bind.stats.try_lock().is_some_and(|stats| stats.draining));
         if all {
             self.draining.store(self.binds(), Ordering::Relaxed);
         }
@@ -188,6 +200,6 @@ impl Shared {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

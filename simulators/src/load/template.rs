@@ -1,15 +1,19 @@
-//! The submit_sm that the load generator sends: encoded once; length, sequence number, recipient and the
+//! The submit_sm that the load generator sends: encoded once; length, sequence number, recipient, reference and the
 //! message number in the text are patched in.
 
 use super::recipients::Recipients;
-use crate::message::Address;
+use crate::message::{Address, tag};
 use crate::raw;
-use crate::text::{self, Coding};
+use crate::text::{self, Coding, Part, Split};
 
 /// Digits of the message number in a text.
 const DIGITS: usize = 12;
+/// Octets of a submit_sm's fields from `esm_class` to `sm_length`.
+const FIELDS: usize = 10;
+/// Where `registered_delivery` is among them.
+const REGISTERED_DELIVERY: usize = 5;
 
-/// What the messages look like.
+/// What the messages of a plain run look like.
 #[derive(Debug, Clone)]
 pub struct Content {
     /// Service number they come from.
@@ -24,50 +28,118 @@ pub struct Content {
     pub registered_delivery: u8,
 }
 
-/// A text that does not fit one short message.
+/// One kind of message in a mix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kind {
+    /// How often it is sent, in proportion to the others of its mix.
+    pub weight: u32,
+    /// Text before the message number, for instance a signature.
+    pub prefix: String,
+    /// Characters of the whole text.
+    pub length: usize,
+    /// UCS-2 instead of GSM.
+    pub wide: bool,
+    /// How a text is sent that needs several messages; `None` sends up to 254 octets as one `short_message`.
+    pub split: Option<Split>,
+    /// `registered_delivery` of those that ask for a receipt; of several parts only the last asks.
+    pub registered_delivery: u8,
+    /// Share that asks for a receipt, 0-100.
+    pub receipt_percent: f64,
+}
+
+/// A text that cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the text must be 13 characters longer than its prefix and fit 254 octets")]
+#[error(
+    "the text must be 13 characters longer than its prefix, fit 254 octets or 255 parts, and its number the first part"
+)]
 pub struct Misfit;
 
-/// The encoded message.
+/// What is patched into a template.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fill<'a> {
+    pub(super) sequence: u32,
+    /// Stands in the text.
+    pub(super) number: u64,
+    /// Ask for a receipt?
+    pub(super) receipt: bool,
+    pub(super) recipients: &'a Recipients,
+    /// Which recipient's turn it is.
+    pub(super) turn: u64,
+}
+
+/// An encoded message: one submit_sm or one for each part.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
     head: Vec<u8>,
-    middle: Vec<u8>,
-    number_at: usize,
+    parts: Vec<Encoded>,
     step: usize,
 }
 
+#[derive(Debug, Clone)]
+struct Encoded {
+    /// From `esm_class` to the end, without the recipient's TLVs.
+    middle: Vec<u8>,
+    /// Where the message number begins.
+    number_at: Option<usize>,
+    /// Where the reference is, and its octets.
+    reference_at: Option<(usize, usize)>,
+}
+
 impl Template {
-    pub(super) fn new(content: &Content) -> Result<Self, Misfit> {
-        let coding = if content.wide { Coding::Ucs2 } else { Coding::Gsm };
-        let encode =
-            |text: &str| text::encode(text, coding, true).map(|each| each.parts.concat()).ok_or(Misfit);
-        let prefix = format!("{}#", content.prefix);
-        let used = prefix.chars().count() + DIGITS;
-        let filler = content.length.checked_sub(used).ok_or(Misfit)?;
+    pub(super) fn new(source: &Address, kind: &Kind) -> Result<Self, Misfit> {
+        let coding = if kind.wide { Coding::Ucs2 } else { Coding::Gsm };
+        let step = 1 + usize::from(kind.wide);
+        let prefix = format!("{}#", kind.prefix);
+        let filler = kind.length.checked_sub(prefix.chars().count() + DIGITS).ok_or(Misfit)?;
         let words = "the quick brown fox jumps over the lazy dog ";
         let tail: String = std::iter::once(' ').chain(words.chars().cycle()).take(filler).collect();
-        let octets = encode(&format!("{prefix}{}{tail}", "0".repeat(DIGITS)))?;
-        let length = u8::try_from(octets.len()).ok().filter(|length| *length < 255).ok_or(Misfit)?;
-        let mut head = vec![0, content.source.ton, content.source.npi];
-        head.extend_from_slice(content.source.digits.as_bytes());
+        let whole = matches!(kind.split, None | Some(Split::Payload));
+        let before = text::encode(&prefix, coding, true).ok_or(Misfit)?.parts.concat().len();
+        let text = format!("{prefix}{}{tail}", "0".repeat(DIGITS));
+        let parts = text::encode(&text, coding, whole).ok_or(Misfit)?.parts;
+        if parts.first().is_none_or(|first| first.len() < before + DIGITS * step) {
+            return Err(Misfit);
+        }
+        let total = u8::try_from(parts.len()).map_err(|_| Misfit)?;
+        let mut head = vec![0, source.ton, source.npi];
+        head.extend_from_slice(source.digits.as_bytes());
         head.push(0);
-        let data_coding = if content.wide { 8 } else { 0 };
-        let mut middle = vec![0, 0, 0, 0, 0, content.registered_delivery, 0, data_coding, 0, length];
-        let number_at = middle.len() + encode(&prefix)?.len() + usize::from(content.wide);
-        middle.extend_from_slice(&octets);
-        Ok(Self { head, middle, number_at, step: 1 + usize::from(content.wide) })
+        let encoded = (1u8..).zip(&parts).map(|(index, octets)| {
+            let number = (index == 1).then_some(before + usize::from(kind.wide));
+            Encoded::new(kind, octets, Part { reference: 0, total, index }, number)
+        });
+        Ok(Self { head, parts: encoded.collect::<Result<_, _>>()?, step })
     }
 
-    /// Appends the message `number` to its recipient.
-    pub(super) fn put(&self, out: &mut Vec<u8>, sequence: u32, number: u64, recipients: &Recipients) {
-        let (destination, tlvs) = recipients.of(number);
-        let mark = raw::begin(out, 4, 0, sequence);
+    /// How many submit_sm it takes.
+    pub(super) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Appends part `part` (from 0) of a message.
+    pub(super) fn put(&self, out: &mut Vec<u8>, part: usize, fill: Fill<'_>) {
+        let Some(encoded) = self.parts.get(part) else { return };
+        let (destination, tlvs) = fill.recipients.of(fill.turn);
+        let mark = raw::begin(out, 4, 0, fill.sequence);
         out.extend_from_slice(&self.head);
         out.extend_from_slice(destination);
-        let at = out.len() + self.number_at;
-        out.extend_from_slice(&self.middle);
+        let base = out.len();
+        out.extend_from_slice(&encoded.middle);
+        if let Some(at) = encoded.number_at {
+            self.number(out, base + at, fill.number);
+        }
+        if let Some((at, octets)) = encoded.reference_at {
+            let reference = fill.number.to_be_bytes();
+            raw::patch(out, base + at, reference.get(8 - octets..).unwrap_or_default());
+        }
+        if !fill.receipt || part + 1 < self.parts.len() {
+            raw::patch(out, base + REGISTERED_DELIVERY, &[0]);
+        }
+        out.extend_from_slice(tlvs);
+        raw::end(out, mark);
+    }
+
+    fn number(&self, out: &mut [u8], at: usize, number: u64) {
         let mut rest = number;
         for position in (0..DIGITS).rev() {
             if let Some(slot) = out.get_mut(at + position * self.step) {
@@ -75,54 +147,42 @@ impl Template {
             }
             rest /= 10;
         }
-        out.extend_from_slice(tlvs);
-        raw::end(out, mark);
+    }
+}
+
+impl Encoded {
+    /// `number` is where the message number begins in `octets`.
+    fn new(kind: &Kind, octets: &[u8], part: Part, number: Option<usize>) -> Result<Self, Misfit> {
+        let data_coding = if kind.wide { 8 } else { 0 };
+        let mut middle = vec![0, 0, 0, 0, 0, kind.registered_delivery, 0, data_coding, 0, 0];
+        let split = kind.split.filter(|split| part.total > 1 || *split == Split::Payload);
+        let (mut esm_class, mut header, mut reference_at) = (0, Vec::new(), None);
+        if let Some(split @ (Split::Udh | Split::Udh16)) = split {
+            esm_class = 0x40;
+            header = text::user_data_header(part, split == Split::Udh16);
+            reference_at = Some((FIELDS + 3, if split == Split::Udh16 { 2 } else { 1 }));
+        }
+        let mut text_at = FIELDS + header.len();
+        if split == Some(Split::Payload) {
+            raw::put_tlv(&mut middle, tag::MESSAGE_PAYLOAD, octets);
+            u16::try_from(octets.len()).map_err(|_| Misfit)?;
+            text_at += 4;
+        } else {
+            let length = u8::try_from(header.len() + octets.len()).ok().filter(|length| *length < 255);
+            raw::patch(&mut middle, FIELDS - 1, &[length.ok_or(Misfit)?]);
+            middle.extend_from_slice(&header);
+            middle.extend_from_slice(octets);
+        }
+        if split == Some(Split::Sar) {
+            reference_at = Some((middle.len() + 4, 2));
+            raw::put_tlv(&mut middle, tag::SAR_REFERENCE, &[0, 0]);
+            raw::put_tlv(&mut middle, tag::SAR_TOTAL, &[part.total]);
+            raw::put_tlv(&mut middle, tag::SAR_INDEX, &[part.index]);
+        }
+        raw::patch(&mut middle, 0, &[esm_class]);
+        Ok(Self { middle, number_at: number.map(|at| text_at + at), reference_at })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::recipients::{RecipientForm, Row};
-    use super::*;
-    use crate::message::{Message, tag};
-    use crate::wire::Frame;
-    use bytes::Bytes;
-
-    #[test]
-    fn rusmpp_reads_what_the_template_makes() {
-        let row = Row {
-            pseudonym: "Zk3v8QpR2s".into(),
-            authorization_id: "au-1".into(),
-            edi: "edi1.k1.x".into(),
-            as_of: "2026-03-01".into(),
-            enterprise: "ent-1".into(),
-            number: String::new(),
-        };
-        let forms = [RecipientForm::Pseudonym, RecipientForm::Authorization, RecipientForm::Edi];
-        for (form, wide) in forms.into_iter().flat_map(|form| [(form, false), (form, true)]) {
-            let mut recipients = Recipients::default();
-            recipients.add(&row, form).unwrap();
-            let source = Address::guess("10690001");
-            let prefix = "[V]".to_owned();
-            let content = Content { source, prefix, length: 60, wide, registered_delivery: 1 };
-            let mut out = Vec::new();
-            Template::new(&content).unwrap().put(&mut out, 5, 123_456, &recipients);
-            let frame = Frame { id: 4, status: 0, sequence: 5, octets: Bytes::from(out) };
-            let message = Message::from_pdu(frame.command().unwrap().pdu().unwrap()).unwrap();
-            let text = text::decode(&message.octets, message.data_coding);
-            assert!(text.starts_with("[V]#000000123456 the quick") && text.chars().count() == 60, "{text}");
-            let as_of = message.tlv(tag::AS_OF);
-            assert_eq!(as_of, (form == RecipientForm::Edi).then_some(&b"20260301"[..]));
-            assert_eq!(message.destination.ton, if form == RecipientForm::Pseudonym { 5 } else { 0 });
-        }
-    }
-
-    #[test]
-    fn a_text_that_does_not_fit_is_refused() {
-        let source = Address::guess("1069");
-        let content =
-            Content { source, prefix: String::new(), length: 12, wide: false, registered_delivery: 0 };
-        assert!(Template::new(&content).is_err());
-        assert!(Template::new(&Content { length: 128, wide: true, ..content }).is_err());
-    }
-}
+mod tests;
