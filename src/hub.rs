@@ -281,7 +281,7 @@ impl Hub {
         if !orphans.is_empty() {
             // Their link died while the intent was written: others of the channel take them.
             let mut turn = Turn::default();
-            self.flow.not_sent(&orphans, &mut turn);
+            self.flow.not_sent(&orphans, clock::now(), &mut turn);
             self.commit(turn);
         }
     }

@@ -4,6 +4,11 @@
 
 mod answers;
 mod queues;
+mod restoring;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use restoring::Found;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -17,9 +22,10 @@ use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
 use crate::correlate::{Correlate, ReceiptFact};
-use crate::live::{Ended, Live, Moment, Phase};
-use crate::record::StateRecord;
+use crate::live::{Ended, Live, Moment};
+use crate::record::{Again, StateRecord};
 use crate::route::Candidate;
+use crate::state::{Event, Phase};
 use crate::turn::{LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
 
@@ -192,14 +198,14 @@ impl Book {
 
     /// How many messages of these authorizations still wait to be sent, those on their way into or out of a queue too.
     pub(crate) fn waiting_under(&self, mut under: impl FnMut(&Registered) -> bool) -> usize {
-        let waits = |live: &&Live| matches!(live.phase, Phase::Queued | Phase::Intended | Phase::Retracting);
+        let waits = |live: &&Live| live.phase().is_unsent();
         self.live.values().filter(waits).filter(|live| under(&live.authorization)).count()
     }
 
     /// Up to `max` messages of an enterprise, and where they stand.
     pub(crate) fn under(&self, tenant: &EnterpriseId, max: usize) -> Vec<(MessageId, Phase)> {
         let of_tenant = self.live.values().filter(|live| live.authorization.enterprise() == tenant);
-        of_tenant.take(max).map(|live| (live.id, live.phase)).collect()
+        of_tenant.take(max).map(|live| (live.id, live.phase())).collect()
     }
 
     /// The authorizations under which something has not ended.
@@ -222,37 +228,12 @@ impl Book {
     }
 
     /// Adds a durable message and queues it.
-    pub(crate) fn insert(&mut self, live: Live, at: Moment, outcomes: &mut Outcomes) {
+    pub(crate) fn insert(&mut self, mut live: Live, at: Moment, outcomes: &mut Outcomes) {
         let id = live.id;
+        let queued = live.life.on(Event::Stored);
         self.live.insert(id, live);
-        self.enqueue(id, false, at, outcomes);
-    }
-
-    /// Adds a message that the SMSC already has (after a restart).
-    pub(crate) fn insert_answered(&mut self, mut live: Live, at: Moment) {
-        let id = live.id;
-        live.phase = Phase::Answered;
-        if let Some(answered) = &live.answered {
-            self.correlate.learn(live.channel, &answered.key, id);
-            live.deadline = at.mono_at(answered.at.plus(self.rules.report_timeout));
-        }
-        self.deadlines.insert((live.deadline, id));
-        self.live.insert(id, live);
-    }
-
-    /// Adds a message whose submit was begun when the process ended: its outcome is unknown (after a restart).
-    pub(crate) fn insert_unknown(
-        &mut self,
-        live: Live,
-        at: Moment,
-        outcomes: &mut Outcomes,
-        ended: &mut Vec<Ended>,
-    ) {
-        let id = live.id;
-        self.live.insert(id, live);
-        self.outcome_unknown(id, Duration::ZERO, at, outcomes);
-        if self.live.get(&id).is_some_and(|live| live.phase == Phase::Lost) {
-            ended.extend(self.end(id, FinalState::Unknown, Some(Reason::OutcomeUnknown), 0, at));
+        if queued {
+            self.enqueue(id, false, at, outcomes);
         }
     }
 
@@ -262,11 +243,13 @@ impl Book {
         let Some(entry) = self.channels.get_mut(usize::from(channel)) else { return popped };
         let later = entry.delayed.split_off(&(at.mono.plus(Duration::from_micros(1)), MessageId(0)));
         for (_, id) in std::mem::replace(&mut entry.delayed, later).into_iter().rev() {
-            entry.queue.push_front(id);
+            if self.live.get_mut(&id).is_some_and(|live| live.life.on(Event::Requeued)) {
+                entry.queue.push_front(id);
+            }
         }
         while popped.len() < max {
             let Some(id) = entry.queue.pop_front() else { break };
-            let waits = |live: &Live| live.phase == Phase::Queued && live.channel == channel;
+            let waits = |live: &Live| live.phase() == Phase::Queued && live.channel == channel;
             if self.live.get(&id).is_some_and(waits) {
                 popped.push(id);
             }
@@ -286,33 +269,34 @@ impl Book {
     /// Records that the submit is about to happen.
     pub(crate) fn intend(&mut self, id: MessageId, at: Moment, turn: &mut Turn) -> bool {
         let Some(live) = self.live.get_mut(&id) else { return false };
-        live.phase = Phase::Intended;
+        let Some(channel) = self.channels.get(usize::from(live.channel)) else { return false };
+        if !live.life.on(Event::Taken) {
+            return false;
+        }
         live.attempts = live.attempts.saturating_add(1);
         live.submitted_at = Some(at.wall);
-        let Some(channel) = self.channels.get(usize::from(live.channel)) else { return false };
-        put_state(turn, live, &channel.rules.id);
+        put_state(turn, live, &channel.rules.id, None);
         true
     }
 
     /// The submit did not happen after all: the intent is taken back, and when that is durable the message returns
     /// to the front of its queue. Before, nobody may take it: its state would be written in the wrong order.
-    pub(crate) fn not_sent(&mut self, id: MessageId, turn: &mut Turn) {
-        let Some(live) = self.live.get_mut(&id) else { return };
-        if live.phase == Phase::Intended {
-            live.attempts = live.attempts.saturating_sub(1);
-            retract(live, Duration::ZERO, turn);
+    pub(crate) fn not_sent(&mut self, id: MessageId, at: Moment, turn: &mut Turn) {
+        if self.live.get(&id).is_some_and(|live| live.phase() == Phase::Intended) {
+            self.withdraw(id, Duration::ZERO, Attempted::Never, at, turn);
         }
     }
 
     /// The intent is taken back: the message waits again, after a pause if it has to.
     pub(crate) fn retracted(&mut self, id: MessageId, pause: Duration, at: Moment, outcomes: &mut Outcomes) {
-        if !self.live.get(&id).is_some_and(|live| matches!(live.phase, Phase::Retracting | Phase::Intended)) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        if !matches!(live.phase(), Phase::Retracting | Phase::Intended) {
             return;
         }
-        if pause.is_zero() {
+        if pause.is_zero() && live.life.on(Event::Requeued) {
             self.enqueue(id, true, at, outcomes);
-        } else {
-            self.postpone(id, pause, at, outcomes);
+        } else if live.life.on(Event::Paused) {
+            self.postpone(id, at.mono.plus(pause), at, outcomes);
         }
     }
 
@@ -331,7 +315,7 @@ impl Book {
                 self.answered(channel, message, answer, at, turn, outcomes)
             }
             LinkEvent::TimedOut { message } => {
-                if self.live.get(&message).is_some_and(|live| live.phase == Phase::Sent(link)) {
+                if self.live.get(&message).is_some_and(|live| live.phase() == Phase::Sent(link)) {
                     self.outcome_unknown(message, self.rules.late_answer_grace, at, outcomes);
                 }
                 None
@@ -354,11 +338,11 @@ impl Book {
         let mut ended = Vec::new();
         // Each is put before the others, so the oldest comes last.
         for &id in messages.iter().rev() {
-            if !self.live.get(&id).is_some_and(|live| live.phase == Phase::Sent(link)) {
+            if !self.live.get(&id).is_some_and(|live| live.phase() == Phase::Sent(link)) {
                 continue;
             }
             self.outcome_unknown(id, Duration::ZERO, at, outcomes);
-            if self.live.get(&id).is_some_and(|live| live.phase == Phase::Lost) {
+            if self.live.get(&id).is_some_and(|live| live.phase() == Phase::Lost) {
                 ended.extend(self.end(id, FinalState::Unknown, Some(Reason::OutcomeUnknown), 0, at));
             }
         }
@@ -378,11 +362,17 @@ impl Book {
             self.deadlines.pop_first();
             let Some(live) = self.live.get(&id) else { continue };
             let planned = live.planned_end;
-            let (state, reason) = match live.phase {
-                Phase::Queued => (FinalState::Expired, Reason::Expired),
-                Phase::Lost => (FinalState::Unknown, Reason::OutcomeUnknown),
+            let (state, reason) = match live.phase() {
+                Phase::Scheduled | Phase::Queued | Phase::Postponed => (FinalState::Expired, Reason::Expired),
+                // What it was to end as is planned.
+                Phase::Lost | Phase::Unwritten => (FinalState::Unknown, Reason::OutcomeUnknown),
                 Phase::Answered => (FinalState::Unknown, Reason::ReportMissing),
-                Phase::Intended | Phase::Sent(_) | Phase::Retracting | Phase::Ending => continue,
+                Phase::Accepted
+                | Phase::Intended
+                | Phase::Sent(_)
+                | Phase::Retracting
+                | Phase::Ending
+                | Phase::Gone => continue,
             };
             let (state, reason, error) = planned.unwrap_or((state, Some(reason), 0));
             ended.extend(self.end(id, state, reason, error, at));
@@ -404,16 +394,13 @@ impl Book {
         error: u16,
         at: Moment,
     ) -> Option<Ended> {
-        let live = self.live.get_mut(&id)?;
-        if live.phase == Phase::Ending {
-            return None;
-        }
-        Some(live.end(state, reason, error, at.wall))
+        self.live.get_mut(&id)?.end(state, reason, error, at.wall)
     }
 
     /// The end is durable: the message is gone.
     pub(crate) fn remove(&mut self, id: MessageId) {
-        if let Some(live) = self.live.remove(&id) {
+        if let Some(mut live) = self.live.remove(&id) {
+            let _ = live.life.on(Event::EndStored);
             self.deadlines.remove(&(live.deadline, id));
             if let Some(answered) = &live.answered {
                 self.correlate.forget(live.channel, &answered.key, id);
@@ -424,10 +411,38 @@ impl Book {
     /// The end could not be written: the same end is tried again by `tick`.
     pub(crate) fn end_failed(&mut self, id: MessageId, at: Moment) {
         let retry = self.rules.store_retry;
-        if let Some(live) = self.live.get_mut(&id) {
-            live.phase = if live.answered.is_some() { Phase::Answered } else { Phase::Lost };
+        if self.live.get_mut(&id).is_some_and(|live| live.life.on(Event::EndLost)) {
             self.set_deadline(id, at.mono.plus(retry));
         }
+    }
+
+    /// The attempt is over without an end: written down, and when that is durable the message waits again, after the
+    /// pause. One that was never tried needs no record.
+    fn withdraw(
+        &mut self,
+        id: MessageId,
+        pause: Duration,
+        attempted: Attempted,
+        at: Moment,
+        turn: &mut Turn,
+    ) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        if !live.life.on(Event::Withdrawn) {
+            return;
+        }
+        if attempted == Attempted::Never {
+            live.attempts = live.attempts.saturating_sub(1);
+        }
+        live.answered = None;
+        match self.channels.get(usize::from(live.channel)) {
+            Some(channel) if live.attempts > 0 => {
+                let not_before = at.wall.plus(pause);
+                let again = Again { not_before, elsewhere: live.elsewhere };
+                put_state(turn, live, &channel.rules.id, Some(again));
+            }
+            _ => turn.delete(Space::State, &live.id.0.to_be_bytes()),
+        }
+        turn.steps.push(Step::Retracted { message: id, pause });
     }
 
     fn set_deadline(&mut self, id: MessageId, deadline: Monotonic) {
@@ -439,19 +454,22 @@ impl Book {
     }
 }
 
-/// Takes the intent to submit back.
-fn retract(live: &mut Live, pause: Duration, turn: &mut Turn) {
-    live.phase = Phase::Retracting;
-    turn.delete(Space::State, &live.id.0.to_be_bytes());
-    turn.steps.push(Step::Retracted { message: live.id, pause });
+/// What an attempt that is over counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempted {
+    /// Nothing: it was not written, or the SMSC was only busy.
+    Never,
+    /// One of the attempts it has.
+    Once,
 }
 
-fn put_state(turn: &mut Turn, live: &Live, channel: &ChannelId) {
+fn put_state(turn: &mut Turn, live: &Live, channel: &ChannelId, again: Option<Again>) {
     let record = StateRecord {
         channel: channel.clone(),
         attempts: live.attempts,
         submitted_at: live.submitted_at.unwrap_or(live.accepted_at),
         answer: live.answered.as_ref().map(|a| (a.id.clone(), a.key.clone(), a.at)),
+        again,
     };
     let mut value = Vec::with_capacity(64);
     record.write(&mut value);

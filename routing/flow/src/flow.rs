@@ -25,13 +25,14 @@ use crate::book::{Book, ChannelState, LinkEvent};
 use crate::delivery::{Attempt, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::erasing::Erasing;
-use crate::live::{Body, Live, Moment, Phase};
+use crate::live::{Body, Live, Moment};
 use crate::message::{Cleared, Received};
 use crate::opt_out::OptOuts;
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
 use crate::reply::Parts;
 use crate::seal::Seals;
+use crate::state::{Life, State};
 use crate::turn::{LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
 
 /// How long a look-up is good for a message that waits; an older one is made again before sending.
@@ -251,8 +252,9 @@ impl Flow {
             contact: Some((cleared.contact, at.mono)),
             facts: cleared.facts,
             channel: 0,
-            phase: Phase::Queued,
+            life: Life::ACCEPTED,
             attempts: 0,
+            elsewhere: false,
             submitted_at: None,
             answered: None,
             deadline: at.mono,
@@ -300,7 +302,7 @@ impl Flow {
         let mut book = self.book.lock();
         book.link_count(place, false, outcomes);
         for &id in unsent.iter().rev() {
-            book.not_sent(id, turn);
+            book.not_sent(id, at, turn);
         }
         let ended = book.link_lost(place.link, unanswered, at, outcomes);
         drop(book);
@@ -308,11 +310,17 @@ impl Flow {
     }
 
     /// Messages whose intent is durable, but whose link is gone: back to their queues.
-    pub fn not_sent(&self, messages: &[MessageId], turn: &mut Turn) {
+    pub fn not_sent(&self, messages: &[MessageId], at: Moment, turn: &mut Turn) {
         let mut book = self.book.lock();
         for &id in messages.iter().rev() {
-            book.not_sent(id, turn);
+            book.not_sent(id, at, turn);
         }
+    }
+
+    /// The state of a message that has not ended durably.
+    #[must_use]
+    pub fn state(&self, id: MessageId) -> Option<State> {
+        self.book.lock().live(id).map(|live| live.phase().state())
     }
 
     /// When the next postponed message of a channel may be taken.

@@ -15,6 +15,7 @@ use veilgate_names::{
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_smpp::text::udh::UserDataHeader;
 
+use crate::state::{Event, Life, Phase};
 use crate::turn::LinkId;
 
 /// What is sent, apart from addresses. Segment: (reference, total, number) of `sar_*`.
@@ -50,30 +51,6 @@ impl Moment {
     }
 }
 
-/// ```text
-/// Queued -> Intended -> Sent -> Answered -> Ending -> (gone)
-///   ^          |         |  \                 ^
-///   |          v         v   `-> Lost --------|   no answer: outcome unknown
-///   `------- Retracting <'    refused, expired '   not sent / throttled / failed for now
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Waits in its channel's queue.
-    Queued,
-    /// The intent to submit is being made durable.
-    Intended,
-    /// On the wire of this link, unanswered.
-    Sent(LinkId),
-    /// Not sent, or throttled: the intent is being taken back.
-    Retracting,
-    /// Unanswered too long, or its link died: nobody knows whether the SMSC has it.
-    Lost,
-    /// The SMSC has it; the receipt is awaited.
-    Answered,
-    /// Its end is being made durable.
-    Ending,
-}
-
 /// For messages of the gateway's own, which no limit is about.
 pub(crate) const NOT_COUNTED: u16 = u16::MAX;
 
@@ -95,8 +72,11 @@ pub(crate) struct Live {
     pub(crate) contact: Option<(Contact, Monotonic)>,
     pub(crate) facts: ContentFacts,
     pub(crate) channel: u16,
-    pub(crate) phase: Phase,
+    pub(crate) life: Life,
+    /// Attempts so far, the one under way among them.
     pub(crate) attempts: u8,
+    /// The next attempt is not for the channel of the last, if there is another.
+    pub(crate) elsewhere: bool,
     pub(crate) submitted_at: Option<Timestamp>,
     pub(crate) answered: Option<Answered>,
     pub(crate) deadline: Monotonic,
@@ -192,17 +172,24 @@ impl Live {
         Some(FxBuildHasher.hash_one((self.authorization.id().as_str(), reference)) >> 16)
     }
 
-    /// Marks the message as ending and copies out what is written about it.
+    /// Where it is in its life.
+    pub(crate) fn phase(&self) -> Phase {
+        self.life.phase()
+    }
+
+    /// Marks the message as ending and copies out what is written about it; `None` if its end is under way.
     pub(crate) fn end(
         &mut self,
         state: FinalState,
         reason: Option<Reason>,
         error: u16,
         done_at: Timestamp,
-    ) -> Ended {
-        self.phase = Phase::Ending;
+    ) -> Option<Ended> {
+        if !self.life.on(Event::Ended) {
+            return None;
+        }
         self.planned_end = Some((state, reason, error));
-        Ended {
+        Some(Ended {
             id: self.id,
             account: self.account.clone(),
             kind: self.kind,
@@ -223,7 +210,7 @@ impl Live {
             done_at,
             by_receipt: false,
             receipt: None,
-        }
+        })
     }
 }
 

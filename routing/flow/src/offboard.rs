@@ -5,8 +5,9 @@ use veilgate_names::{EnterpriseId, FinalState, Reason};
 use veilgate_store::{Space, Store, StoreError};
 
 use crate::flow::Flow;
-use crate::live::{Ended, Moment, Phase};
+use crate::live::{Ended, Moment};
 use crate::seal::SealedUnder;
+use crate::state::Phase;
 use crate::turn::Turn;
 
 /// Messages ended, or records deleted, in one turn.
@@ -51,12 +52,10 @@ impl Flow {
             .into_iter()
             .filter_map(|(id, phase)| {
                 let (state, reason) = match phase {
-                    Phase::Queued | Phase::Intended | Phase::Retracting => {
-                        (FinalState::Cancelled, Reason::Cancelled)
-                    }
+                    unsent if unsent.is_unsent() => (FinalState::Cancelled, Reason::Cancelled),
                     Phase::Sent(_) | Phase::Lost => (FinalState::Unknown, Reason::OutcomeUnknown),
                     Phase::Answered => (FinalState::Unknown, Reason::ReportMissing),
-                    Phase::Ending => return None,
+                    _ => return None,
                 };
                 book.end(id, state, Some(reason), 0, at)
             })

@@ -43,6 +43,17 @@ pub(crate) struct StateRecord {
     pub(crate) submitted_at: Timestamp,
     /// The SMSC's id (as it came, and canonical) and when it came; none while the outcome is open.
     pub(crate) answer: Option<(Octets, IdKey, Timestamp)>,
+    /// The last attempt is over, and this is when there may be another; none while the outcome is open.
+    pub(crate) again: Option<Again>,
+}
+
+/// When, and where, a message may be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// Not before.
+    pub(crate) not_before: Timestamp,
+    /// Not on the channel of the last attempt, if there is another.
+    pub(crate) elsewhere: bool,
 }
 
 impl MessageRecord {
@@ -115,6 +126,10 @@ impl StateRecord {
                 w.i64(at.0);
             }
         }
+        if let Some(again) = self.again {
+            w.u8(if again.elsewhere { 2 } else { 1 });
+            w.i64(again.not_before.0);
+        }
     }
 
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
@@ -126,6 +141,10 @@ impl StateRecord {
             answer: match r.u8()? {
                 0 => None,
                 _ => Some((Octets::from(r.bytes()?), r.key()?, Timestamp(r.i64()?))),
+            },
+            again: match r.is_empty() {
+                true => None,
+                false => Some(Again { elsewhere: r.u8()? == 2, not_before: Timestamp(r.i64()?) }),
             },
         })
     }
@@ -253,6 +272,9 @@ impl<'a> Reader<'a> {
         let mut reader = Self(bytes);
         if reader.u8()? == VERSION { Ok(reader) } else { Err(RecordError) }
     }
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
         let (head, rest) = self.0.split_at_checked(count).ok_or(RecordError)?;
         self.0 = rest;
@@ -321,15 +343,25 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(MessageRecord::read(&bytes[..cut]).is_err(), "cut at {cut}");
         }
-        let state = StateRecord {
+        let sent = StateRecord {
             channel: ChannelId::parse("s1").unwrap(),
             attempts: 2,
             submitted_at: Timestamp(3),
-            answer: Some((Octets::from(&b"abc"[..]), IdKey::Number(7), Timestamp(4))),
+            answer: None,
+            again: None,
         };
-        bytes.clear();
-        state.write(&mut bytes);
-        assert_eq!(StateRecord::read(&bytes), Ok(state));
+        let answer = Some((Octets::from(&b"abc"[..]), IdKey::Number(7), Timestamp(4)));
+        let again = |elsewhere| Some(Again { not_before: Timestamp(5), elsewhere });
+        for state in [
+            StateRecord { answer, ..sent.clone() },
+            StateRecord { again: again(true), ..sent.clone() },
+            StateRecord { again: again(false), ..sent.clone() },
+            sent,
+        ] {
+            bytes.clear();
+            state.write(&mut bytes);
+            assert_eq!(StateRecord::read(&bytes), Ok(state));
+        }
     }
 
     #[test]

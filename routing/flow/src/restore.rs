@@ -10,9 +10,11 @@ use veilgate_ledger::Cdr;
 use veilgate_names::{ChannelId, MessageId, Reason};
 use veilgate_store::{Entry, Space, Store, StoreError};
 
+use crate::book::Found;
 use crate::flow::Flow;
-use crate::live::{Answered, ContentFacts, Live, Moment, Phase};
+use crate::live::{ContentFacts, Live, Moment};
 use crate::record::{MessageRecord, RecordError, StateRecord, read_delivery};
+use crate::state::Life;
 use crate::turn::{Outcomes, Turn};
 
 /// Records per page of a scan.
@@ -157,29 +159,15 @@ impl Flow {
         let id = message_id(&entry.key)?;
         let record = MessageRecord::read(&self.seals.open(Class::Text, &entry.value)?.1)?;
         let state = state.map(StateRecord::read).transpose()?;
-        let mut live = self.live(id, record, at)?;
+        let live = self.live(id, record, at)?;
         self.admitted.fetch_add(1, Ordering::Relaxed);
-        let mut book = self.book.lock();
-        let Some(state) = state else {
-            restored.queued += 1;
-            book.insert(live, at, outcomes);
-            return Ok(());
-        };
-        live.attempts = state.attempts;
-        live.submitted_at = Some(state.submitted_at);
-        live.channel = book.channel_index(&state.channel).unwrap_or(0);
-        if let Some((smsc_id, key, when)) = state.answer {
-            restored.answered += 1;
-            live.body = None;
-            live.answered = Some(Answered { id: smsc_id, key, at: when });
-            book.insert_answered(live, at);
-        } else {
-            restored.unknown += 1;
-            let mut ended = Vec::new();
-            book.insert_unknown(live, at, outcomes, &mut ended);
-            drop(book);
-            self.finish(ended, turn);
+        let (found, ended) = self.book.lock().restore(live, state, at, outcomes);
+        match found {
+            Found::Waiting => restored.queued += 1,
+            Found::Answered => restored.answered += 1,
+            Found::Unknown => restored.unknown += 1,
         }
+        self.finish(ended.into_iter().collect(), turn);
         Ok(())
     }
 
@@ -204,8 +192,9 @@ impl Flow {
             contact: None,
             authorization,
             channel: 0,
-            phase: Phase::Queued,
+            life: Life::ACCEPTED,
             attempts: 0,
+            elsewhere: false,
             submitted_at: None,
             answered: None,
             deadline: at.mono,

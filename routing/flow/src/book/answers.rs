@@ -5,9 +5,10 @@ use std::time::Duration;
 use veilgate_names::{FinalState, MessageId, Reason};
 use veilgate_smpp::text::receipt::IdKey;
 
-use super::{Answer, Book, put_state, retract};
+use super::{Answer, Attempted, Book, put_state};
 use crate::correlate::{Match, ReceiptFact};
-use crate::live::{Answered, Ended, Moment, Phase};
+use crate::live::{Answered, Ended, Moment};
+use crate::state::{Event, Phase};
 use crate::turn::{DeliverAnswer, LinkId, Outcomes, Turn, Waiting};
 
 impl Book {
@@ -21,8 +22,8 @@ impl Book {
         outcomes: &mut Outcomes,
     ) -> Option<Ended> {
         let live = self.live.get_mut(&id)?;
-        let open = matches!(live.phase, Phase::Sent(_) | Phase::Lost)
-            || (live.phase == Phase::Queued
+        let open = matches!(live.phase(), Phase::Sent(_) | Phase::Lost)
+            || (live.phase() == Phase::Queued
                 && live.attempts > 0
                 && matches!(answer, Answer::Accepted { .. }));
         if !open || live.channel != channel {
@@ -30,11 +31,13 @@ impl Book {
         }
         match answer {
             Answer::Accepted { id: smsc_id, key } => {
-                live.phase = Phase::Answered;
+                if !live.life.on(Event::Answered) {
+                    return None;
+                }
                 live.body = None;
                 live.answered = Some(Answered { id: smsc_id, key: key.clone(), at: at.wall });
                 if let Some(entry) = self.channels.get(usize::from(channel)) {
-                    put_state(turn, live, &entry.rules.id);
+                    put_state(turn, live, &entry.rules.id, None);
                 }
                 self.set_deadline(id, at.mono.plus(self.rules.report_timeout));
                 let early = self.correlate.learn(channel, &key, id)?;
@@ -46,12 +49,12 @@ impl Book {
                 outcomes.counts.throttled += 1;
                 // The link itself pauses; a pause of its own would let younger messages overtake this one. That
                 // the SMSC was busy is no attempt.
-                live.attempts = live.attempts.saturating_sub(1);
-                retract(live, Duration::ZERO, turn);
+                self.withdraw(id, Duration::ZERO, Attempted::Never, at, turn);
                 None
             }
             Answer::Failed if live.attempts < self.rules.max_attempts => {
-                retract(live, self.rules.pause(live.attempts), turn);
+                let pause = self.rules.pause(live.attempts);
+                self.withdraw(id, pause, Attempted::Once, at, turn);
                 None
             }
             Answer::Failed => self.end(id, FinalState::Undeliverable, Some(Reason::SmscRejected), 0x08, at),
@@ -127,11 +130,11 @@ impl Book {
         let Some(live) = self.live.get_mut(&id) else { return };
         let retry =
             self.channels.get(usize::from(live.channel)).is_some_and(|channel| channel.rules.retry_unknown);
-        if retry && live.body.is_some() && live.attempts < self.rules.max_attempts {
-            live.phase = Phase::Queued;
+        let again = retry && live.body.is_some() && live.attempts < self.rules.max_attempts;
+        let lost = live.life.on(Event::Silent);
+        if again && live.life.on(Event::Repeated) {
             self.enqueue(id, true, at, outcomes);
-        } else {
-            live.phase = Phase::Lost;
+        } else if lost {
             self.set_deadline(id, at.mono.plus(grace));
         }
     }

@@ -1,22 +1,21 @@
 //! Where a message waits: a channel's queue, or beside it for a while.
 
-use std::time::Duration;
-
-use veilgate_names::MessageId;
+use veilgate_names::{MessageId, Monotonic};
 
 use super::{Book, Channel};
-use crate::live::{Live, Moment, Phase};
+use crate::live::{Live, Moment};
 use crate::route::{Candidate, choose, choose_by};
+use crate::state::Phase;
 use crate::turn::Outcomes;
 
 impl Book {
-    pub(super) fn postpone(&mut self, id: MessageId, pause: Duration, at: Moment, outcomes: &mut Outcomes) {
+    /// Lays a message whose attempt failed beside a queue until `when`.
+    pub(super) fn postpone(&mut self, id: MessageId, when: Monotonic, at: Moment, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
-        live.phase = Phase::Queued;
         let deadline = at.mono_at(live.expires_at);
         let index = live.channel;
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
-            channel.delayed.insert((at.mono.plus(pause), id));
+            channel.delayed.insert((when, id));
             outcomes.channels.push(usize::from(index));
         }
         self.set_deadline(id, deadline);
@@ -25,7 +24,6 @@ impl Book {
     /// Puts a queued message where it waits; a message no channel takes stays with its first one.
     pub(super) fn enqueue(&mut self, id: MessageId, front: bool, at: Moment, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
-        live.phase = Phase::Queued;
         let deadline = at.mono_at(live.expires_at);
         let allowed = allowed_channels(&self.channels, live);
         let index = route(&mut self.candidates, &allowed, live).unwrap_or(live.channel);
@@ -51,10 +49,11 @@ impl Book {
         }
         for (index, _) in usable.iter().enumerate().filter(|(_, usable)| !**usable) {
             let Some(channel) = self.channels.get_mut(index) else { continue };
-            let delayed = std::mem::take(&mut channel.delayed).into_iter().map(|(_, id)| id);
-            let moved: Vec<MessageId> = delayed.chain(channel.queue.drain(..)).collect();
-            for id in moved {
-                self.requeue(id, outcomes);
+            let delayed = std::mem::take(&mut channel.delayed).into_iter().map(|(when, id)| (Some(when), id));
+            let queued = channel.queue.drain(..).map(|id| (None, id));
+            let moved: Vec<(Option<Monotonic>, MessageId)> = delayed.chain(queued).collect();
+            for (when, id) in moved {
+                self.requeue(id, when, outcomes);
             }
         }
         for (index, _) in usable.iter().enumerate().filter(|(_, usable)| **usable) {
@@ -62,16 +61,22 @@ impl Book {
         }
     }
 
-    pub(super) fn requeue(&mut self, id: MessageId, outcomes: &mut Outcomes) {
+    /// Moves what waits to the channel that takes it now; what waits beside a queue goes on waiting.
+    fn requeue(&mut self, id: MessageId, when: Option<Monotonic>, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
-        if live.phase != Phase::Queued {
+        if !matches!(live.phase(), Phase::Queued | Phase::Postponed) {
             return;
         }
         let allowed = allowed_channels(&self.channels, live);
         let index = route(&mut self.candidates, &allowed, live).unwrap_or(live.channel);
         live.channel = index;
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
-            channel.queue.push_back(id);
+            match when {
+                Some(when) => {
+                    channel.delayed.insert((when, id));
+                }
+                None => channel.queue.push_back(id),
+            }
             outcomes.channels.push(usize::from(index));
         }
     }

@@ -6,8 +6,9 @@ use veilgate_admission::{Registered, day_of};
 use veilgate_names::{FinalState, MessageId, Reason, Service};
 
 use super::{FRESH, Flow, Outgoing};
-use crate::live::{Body, Ended, Live, Moment, Phase};
+use crate::live::{Body, Ended, Live, Moment};
 use crate::message::resolve;
+use crate::state::{Event, Phase};
 use crate::turn::{LinkId, LinkPlace, Outcomes, Step, Turn};
 
 impl Flow {
@@ -120,7 +121,7 @@ impl Flow {
         let mut book = self.book.lock();
         for &id in messages {
             let Some(live) = book.live(id) else { continue };
-            if live.phase != Phase::Intended {
+            if live.phase() != Phase::Intended {
                 continue;
             }
             let revoked =
@@ -132,15 +133,14 @@ impl Flow {
                 }
                 _ => false,
             };
-            if sent {
-                live.phase = Phase::Sent(link);
+            if sent && live.life.on(Event::Written(link)) {
                 live.submitted_at = Some(at.wall);
             } else {
                 unsent.push(id);
             }
         }
         for id in unsent.into_iter().rev() {
-            book.not_sent(id, turn);
+            book.not_sent(id, at, turn);
         }
     }
 }

@@ -11,9 +11,10 @@ use veilgate_store::Space;
 use super::{Noted, OptOutRecord, OptOutScope, OptedOut, Refused};
 use crate::delivery::{Content, Delivery};
 use crate::flow::Flow;
-use crate::live::{Body, ContentFacts, Live, Moment, NOT_COUNTED, Phase};
+use crate::live::{Body, ContentFacts, Live, Moment, NOT_COUNTED};
 use crate::record::MessageRecord;
 use crate::reply::{Attribution, Writer};
+use crate::state::Life;
 use crate::turn::{LinkId, Step, Turn, Waiting};
 
 /// The account in the CDR of a confirmation, which no account sent.
@@ -181,8 +182,9 @@ impl Flow {
             body: Some(record.body),
             contact: Some((contact, at.mono)),
             channel: 0,
-            phase: Phase::Queued,
+            life: Life::ACCEPTED,
             attempts: 0,
+            elsewhere: false,
             submitted_at: None,
             answered: None,
             deadline: at.mono,
