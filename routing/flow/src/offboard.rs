@@ -103,7 +103,7 @@ impl Flow {
 }
 
 /// Whether a space's records begin with whose key they are sealed under.
-fn holds_sealed(space: Space) -> bool {
+pub(crate) fn holds_sealed(space: Space) -> bool {
     match space {
         Space::Message
         | Space::Delivery

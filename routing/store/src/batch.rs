@@ -7,7 +7,7 @@
 //! ```
 //! The first checksum vouches for key and lengths even if the value is damaged.
 
-use crate::error::{Bound, StoreError};
+use crate::error::{Bound, Damage, StoreError};
 use crate::space::Space;
 
 /// The longest key, in octets. A key has at least one.
@@ -222,6 +222,12 @@ impl<'a> Record<'a> {
     /// Whether key and lengths are as they were written.
     pub(crate) fn is_headed(&self) -> bool {
         crc32fast::hash(self.head) == self.checksum
+    }
+
+    /// What to say of a record that is not whole, at this place.
+    pub(crate) fn damage(&self, segment: u32, offset: u64) -> Damage {
+        let damage = Damage::at(segment, offset);
+        if self.is_headed() { damage.of(self.change.space, self.change.key) } else { damage }
     }
 
     /// Whether all of it is as it was written.

@@ -19,6 +19,7 @@ pub(crate) fn conformance<S: Store>(open: impl Fn() -> S) {
     overwrites_and_deletions(&open());
     spaces_do_not_meet(&open());
     scans_are_ordered_and_paged(&open());
+    scans_of_names_meet_all(&open());
     large_values(&open());
     bounds(&open());
     readers_see_whole_batches(&open());
@@ -80,18 +81,45 @@ fn spaces_do_not_meet(store: &impl Store) {
 fn scans_are_ordered_and_paged(store: &impl Store) {
     let mut keys: Vec<Vec<u8>> = (0..100_u8).map(|n| vec![n.wrapping_mul(37), n]).collect();
     keys.extend([vec![0], vec![255; MAX_KEY], vec![255; MAX_KEY - 1]]);
-    for key in &keys {
+    // Identifiers among them, dense and sparse, and what sorts beside them.
+    keys.extend((0..90_u64).map(|n| (0x2500_0000_0000_0000 + n).to_be_bytes().to_vec()));
+    keys.extend((0..20_u64).map(|n| (n << 60 | n).to_be_bytes().to_vec()));
+    keys.extend([vec![0x25; 7], vec![0x25, 0, 0, 0, 0, 0, 0, 7, 0], vec![255; 8], vec![0; 8]]);
+    keys.sort();
+    keys.dedup();
+    for key in keys.iter().rev() {
         store.commit(&[put(Space::Delivery, key, key)]).unwrap();
     }
-    keys.sort();
-    for limit in [1, 7, 104, 105, usize::MAX] {
+    for limit in [1, 7, keys.len(), keys.len() + 1, usize::MAX] {
         assert_eq!(scan_keys(store, Space::Delivery, limit), keys, "limit {limit}");
+    }
+    for key in &keys {
+        let next = keys.iter().find(|other| *other > key);
+        let page = store.scan(Space::Delivery, Some(key), 1).unwrap();
+        assert_eq!(page.entries.first().map(|entry| entry.key.to_vec()), next.cloned());
     }
     let page = store.scan(Space::Delivery, Some(&[0, 0]), 1).unwrap();
     assert!(page.entries[0].key.as_ref() > &[0, 0][..]);
     assert_eq!(page.next.as_deref(), Some(page.entries[0].key.as_ref()));
     assert!(store.scan(Space::Delivery, Some(&[255; MAX_KEY]), 9).unwrap().entries.is_empty());
     assert_eq!(store.scan(Space::Delivery, None, 0).unwrap().entries.len(), 1);
+}
+
+/// Whatever their order, it is the same for every walk, and nothing is met twice or left out.
+fn scans_of_names_meet_all(store: &impl Store) {
+    let mut keys: Vec<Vec<u8>> = (0..400).map(|n| format!("name {n}").into_bytes()).collect();
+    keys.extend((0..100_u64).map(|n| n.to_be_bytes().to_vec()));
+    for key in &keys {
+        store.commit(&[put(Space::Authorization, key, key)]).unwrap();
+    }
+    keys.sort();
+    let whole = scan_keys(store, Space::Authorization, usize::MAX);
+    for limit in [1, 7, 500, 501] {
+        assert_eq!(scan_keys(store, Space::Authorization, limit), whole, "limit {limit}");
+    }
+    let mut met = whole;
+    met.sort();
+    assert_eq!(met, keys);
 }
 
 fn large_values(store: &impl Store) {
@@ -235,9 +263,14 @@ fn batch() -> impl Strategy<Value = Batch> {
     proptest::collection::vec(change, 0..6).prop_map(|changes| {
         let mut batch = Batch::new();
         for (space, key, octets) in changes {
-            let (space, key) = (Space::ALL[space], vec![key; 1 + usize::from(key) * 3]);
+            // Two spaces with an order and one without; names, and identifiers near each other.
+            let space = [Space::Message, Space::State, Space::Authorization][space];
+            let key = match key {
+                0..6 => vec![key; 1 + usize::from(key) * 5],
+                _ => (u64::from(key) * 40).to_be_bytes().to_vec(),
+            };
             match octets {
-                Some(octets) => batch.put(space, &key, &vec![key[0]; octets]).unwrap(),
+                Some(octets) => batch.put(space, &key, &vec![key[0] ^ key[key.len() - 1]; octets]).unwrap(),
                 None => batch.delete(space, &key).unwrap(),
             }
         }

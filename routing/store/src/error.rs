@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::space::Space;
+
 /// Why a store could not do what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -54,13 +56,32 @@ pub enum Bound {
     Keys,
 }
 
-/// Where a damaged record lies.
+/// Where a damaged record lies, and which one it is, as far as that can still be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
     /// The segment's number, as in its file name.
     pub segment: u32,
     /// Octets from the start of the segment.
     pub offset: u64,
+    /// The space of the record.
+    pub space: Option<Space>,
+    /// Its key, if that is an identifier that the gateway gave itself. Other keys are not told: they name somebody.
+    pub id: Option<u64>,
+}
+
+impl Damage {
+    /// Something unreadable at this place.
+    #[must_use]
+    pub fn at(segment: u32, offset: u64) -> Self {
+        Self { segment, offset, space: None, id: None }
+    }
+
+    /// The same, known to be the record of `key`.
+    #[must_use]
+    pub fn of(self, space: Space, key: &[u8]) -> Self {
+        let id = if space.has_own_ids() { key.try_into().ok().map(u64::from_be_bytes) } else { None };
+        Self { space: Some(space), id, ..self }
+    }
 }
 
 impl StoreError {

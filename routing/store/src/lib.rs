@@ -13,7 +13,7 @@ mod store;
 
 pub use batch::{Batch, Change, Changes, MAX_BATCH, MAX_KEY, MAX_VALUE};
 pub use error::{Bound, Damage, Retry, StoreError};
-pub use log::{Config as LogConfig, Disk, DiskFile, Folder, LogStore, MAX_LISTED, Recovery};
+pub use log::{Config as LogConfig, Disk, DiskFile, Folder, LogStore, MAX_LISTED, Recovery, SpaceUsage};
 pub use memory::MemoryStore;
 pub use sled_store::SledStore;
 pub use space::Space;

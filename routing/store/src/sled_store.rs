@@ -119,7 +119,7 @@ fn failure(error: &sled::Error) -> StoreError {
         // Never `Full`: batches before this one may be stored.
         sled::Error::Io(error) => StoreError::Io(error.kind()),
         // Sled has one log and does not say where in it.
-        sled::Error::Corruption { .. } => StoreError::Corrupt(Damage { segment: 0, offset: 0 }),
+        sled::Error::Corruption { .. } => StoreError::Corrupt(Damage::at(0, 0)),
         sled::Error::Unsupported(_) => StoreError::Foreign,
         sled::Error::CollectionNotFound(_) | sled::Error::ReportableBug(_) => {
             StoreError::Io(ErrorKind::Other)

@@ -46,6 +46,23 @@ impl Space {
         Self::OptOut,
     ];
 
+    /// Whether a scan meets the records in the order of their keys. In the others it meets them in an order of the
+    /// backend's own, which stays the same while the store is open: their keys are names without an order that means
+    /// anything.
+    #[must_use]
+    pub const fn is_ordered(self) -> bool {
+        !matches!(
+            self,
+            Self::Authorization | Self::Revocation | Self::Slot | Self::Pin | Self::OptOut | Self::Usage
+        )
+    }
+
+    /// Whether keys are identifiers that the gateway numbers itself, which name nobody.
+    #[must_use]
+    pub const fn has_own_ids(self) -> bool {
+        matches!(self, Self::Message | Self::State | Self::Delivery | Self::Reply | Self::Cdr)
+    }
+
     /// The octet that stands for this space on disk.
     #[must_use]
     pub const fn tag(self) -> u8 {

@@ -28,14 +28,16 @@ pub trait Store: Send + Sync {
     /// The values of `keys`, in their order, `None` where there is none; at most [`MAX_KEYS`], all as of one moment.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] if one of the records is damaged: read the others without it.
+    /// [`StoreError::Corrupt`] if one of the records is damaged or the disk does not give it: read the others without
+    /// it.
     fn read(&self, space: Space, keys: &[&[u8]]) -> Result<Vec<Option<Box<[u8]>>>, StoreError>;
 
-    /// Records in the order of their keys, beginning behind `after`. At most `limit` (clamped to 1 to
+    /// Records in the order of their keys (see [`Space::is_ordered`]), beginning behind `after`. At most `limit` (clamped to 1 to
     /// [`MAX_PAGE_RECORDS`]) and about [`MAX_PAGE_OCTETS`]; each page is one moment, a walk over pages is not.
     ///
     /// # Errors
-    /// [`StoreError::Io`]. Damaged records do not fail the page, they are listed in it.
+    /// [`StoreError::Io`]. Damaged records, and those that the disk does not give, do not fail the page: they are listed
+    /// in it.
     fn scan(&self, space: Space, after: Option<&[u8]>, limit: usize) -> Result<Page, StoreError>;
 
     /// What an `Ok` from [`Store::commit`] is worth.
@@ -43,6 +45,11 @@ pub trait Store: Send + Sync {
 
     /// How much is stored.
     fn usage(&self) -> Usage;
+
+    /// The damages counted in [`Usage::damaged`], in the order in which they were found; a thousand at most.
+    fn damages(&self) -> Vec<Damage> {
+        Vec::new()
+    }
 
     /// One bounded step of housekeeping. Call it off the hot path, again at once while [`Maintained::more`], else
     /// every second or so. It may be called beside commits and reads.
@@ -66,7 +73,7 @@ pub enum Durability {
 /// One page of a scan.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The records, in the order of their keys.
+    /// The records, in the order of the scan.
     pub entries: Vec<Entry>,
     /// Records passed over because they are damaged.
     pub damaged: Vec<Damage>,

@@ -18,6 +18,8 @@ pub struct Folder {
     path: PathBuf,
     directory: File,
     _lock: File,
+    /// How files that are there are opened.
+    options: OpenOptions,
 }
 
 struct FolderFile(File);
@@ -36,12 +38,27 @@ impl Folder {
             Err(error) => return Err(error.into()),
         }
         let lock = options().create(true).truncate(false).open(path.join(LOCK))?;
+        Self::locked(path, lock, options())
+    }
+
+    /// Locks a folder that is there, to read it: nothing in it is changed, and it may lie on a disk that takes nothing.
+    ///
+    /// # Errors
+    /// As [`Folder::open`]; also if nobody ever opened it.
+    pub fn to_read(path: &Path) -> Result<Self, StoreError> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        let lock = options.open(path.join(LOCK))?;
+        Self::locked(path, lock, options)
+    }
+
+    fn locked(path: &Path, lock: File, options: OpenOptions) -> Result<Self, StoreError> {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        Ok(Self { path: path.to_owned(), directory: File::open(path)?, _lock: lock })
+        Ok(Self { path: path.to_owned(), directory: File::open(path)?, _lock: lock, options })
     }
 }
 
@@ -51,7 +68,7 @@ impl Disk for Folder {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(FolderFile(options().open(self.path.join(name))?)))
+        Ok(Arc::new(FolderFile(self.options.open(self.path.join(name))?)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

@@ -151,7 +151,10 @@ fn read_chunk(shared: &Shared, victim: Victim, budget: Budget) -> Result<Option<
     let mut length = left.min(budget.octets.clamp(4 << 10, 8 << 20));
     loop {
         let mut octets = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        file.read_at(&mut octets, victim.offset)?;
+        if file.read_at(&mut octets, victim.offset).is_err() {
+            shared.note_damage(Damage::at(victim.id, victim.offset));
+            return Ok(None);
+        }
         let whole = whole_frames(&octets);
         if whole > 0 || left == 0 {
             octets.truncate(whole);
@@ -161,7 +164,7 @@ fn read_chunk(shared: &Shared, victim: Victim, budget: Budget) -> Result<Option<
         let needed =
             FrameHeader::parse(&octets).map_or(u64::MAX, |h| u64::try_from(h.frame_octets()).unwrap_or(0));
         if needed > left {
-            shared.note_damage(victim.id, victim.offset);
+            shared.note_damage(Damage::at(victim.id, victim.offset));
             return Ok(None);
         }
         length = needed;
@@ -194,7 +197,7 @@ fn move_frames(
     while let Some(frame) = frames.get(at..).and_then(Frame::split) {
         let start = offset + u64::try_from(at).unwrap_or(0);
         if let Err(damage) = moving.look_at(&mut shared.index.write(), &frame, start)? {
-            shared.note_damage(victim, damage.offset);
+            shared.note_damage(damage);
             return Ok(None);
         }
         at += frame.header.frame_octets();
@@ -231,7 +234,7 @@ impl Moving {
         for (offset, record) in frame.records() {
             let place = start + u64::try_from(offset).unwrap_or(0);
             if !record.is_whole() {
-                return Ok(Err(Damage { segment: self.victim, offset: place }));
+                return Ok(Err(record.damage(self.victim, place)));
             }
             let change = record.change;
             let octets = u64::try_from(record.octets).unwrap_or(0);

@@ -5,34 +5,28 @@
 //! key, `Segment::floor` the oldest that any deletion in a segment guards against: a segment may go only when it has
 //! no live record and no segment from its floor up to itself is left.
 
+mod location;
+mod names;
+mod pages;
+mod records;
+
 use std::collections::BTreeMap;
-use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
+use super::SpaceUsage;
 use super::disk::DiskFile;
 use super::key::Key;
 use crate::batch::RECORD_HEADER;
 use crate::space::Space;
+pub(super) use location::Location;
+use records::Records;
 
-#[derive(Default)]
 pub(super) struct Index {
-    spaces: BTreeMap<Space, Tree>,
+    /// By the tag of their space.
+    spaces: Vec<Records>,
     segments: BTreeMap<u32, Segment>,
     live_records: u64,
     live_octets: u64,
-}
-
-#[derive(Default)]
-struct Tree(BTreeMap<Key, Location>);
-
-/// 16 octets. With the key 40 a record, and 56 to 80 in the tree, depending on how full its nodes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Location {
-    pub(super) segment: u32,
-    pub(super) offset: u32,
-    /// The whole record, header included.
-    pub(super) octets: u32,
-    oldest: u32,
 }
 
 pub(super) struct Segment {
@@ -54,37 +48,45 @@ pub(super) struct Found {
     pub(super) key: Key,
     pub(super) location: Location,
     pub(super) file: Arc<dyn DiskFile>,
+    /// Octets written to the file.
+    pub(super) end: u64,
 }
 
 impl Index {
     pub(super) fn find(&self, space: Space, key: &[u8]) -> Option<Found> {
-        let (key, location) = self.spaces.get(&space)?.0.get_key_value(key)?;
-        self.found(key, *location)
+        let location = *self.records(space)?.find(key)?;
+        self.found(Key::new(key), location)
     }
 
-    /// Records behind `after` in the order of their keys.
-    pub(super) fn walk(&self, space: Space, after: Option<&[u8]>) -> impl Iterator<Item = Found> {
-        let bounds = (after.map_or(Unbounded, Excluded), Unbounded);
-        let records = self.spaces.get(&space).map(|tree| tree.0.range::<[u8], _>(bounds));
-        records.into_iter().flatten().filter_map(|(key, location)| self.found(key, *location))
+    /// The next `most` records behind `after`, in the order of [`Space::is_ordered`].
+    pub(super) fn behind(&self, space: Space, after: Option<&[u8]>, most: usize) -> Vec<Found> {
+        let next = self.records(space).map(|records| records.behind(after, most)).unwrap_or_default();
+        next.into_iter().filter_map(|(key, location)| self.found(key, location)).collect()
+    }
+
+    /// Records and octets of every space that is not empty.
+    pub(super) fn tally(&self) -> Vec<SpaceUsage> {
+        let of = |space: Space| {
+            let (mut records, mut octets) = (0, 0);
+            self.records(space)?.each(|location| {
+                records += 1;
+                octets += u64::from(location.octets());
+            });
+            (records > 0).then_some(SpaceUsage { space, records, octets })
+        };
+        Space::ALL.into_iter().filter_map(of).collect()
     }
 
     /// Whether the live record of `key` is the one at this place.
     pub(super) fn is_live(&self, space: Space, key: &[u8], segment: u32, offset: u32) -> bool {
-        let location = self.spaces.get(&space).and_then(|tree| tree.0.get(key));
-        location.is_some_and(|location| (location.segment, location.offset) == (segment, offset))
+        let location = self.records(space).and_then(|records| records.find(key));
+        location.is_some_and(|location| (location.segment(), location.offset()) == (segment, offset))
     }
 
     pub(super) fn put(&mut self, space: Space, key: &[u8], segment: u32, offset: u32, octets: u32) {
-        let mut location = Location { segment, offset, octets, oldest: segment };
-        let tree = &mut self.spaces.entry(space).or_default().0;
-        let before = if let Some(slot) = tree.get_mut(key) {
-            location.oldest = slot.oldest;
-            Some(std::mem::replace(slot, location))
-        } else {
-            tree.insert(Key::new(key), location);
-            None
-        };
+        let before = self
+            .records_mut(space)
+            .and_then(|records| records.put(key, Location::new(segment, offset, octets)));
         if let Some(segment) = self.segments.get_mut(&segment) {
             segment.live_records += 1;
             segment.live_octets += u64::from(octets);
@@ -97,11 +99,11 @@ impl Index {
     }
 
     pub(super) fn delete(&mut self, space: Space, key: &[u8], segment: u32, octets: u32) {
-        let before = self.spaces.get_mut(&space).and_then(|tree| tree.0.remove(key));
+        let before = self.records_mut(space).and_then(|records| records.remove(key));
         if let Some(holder) = self.segments.get_mut(&segment) {
             holder.deletion_octets += u64::from(octets);
             if let Some(before) = before {
-                holder.lower_floor(before.oldest);
+                holder.lower_floor(before.oldest());
             }
         }
         if let Some(before) = before {
@@ -112,10 +114,9 @@ impl Index {
     /// A deletion is about to vanish although segments from `floor` on may hold its key. If the key lives, the duty to
     /// guard against them passes to its record, and this is `true`; else the deletion must be written again.
     pub(super) fn inherit_floor(&mut self, space: Space, key: &[u8], floor: u32) -> bool {
-        let location = self.spaces.get_mut(&space).and_then(|tree| tree.0.get_mut(key));
-        match location {
+        match self.records_mut(space).and_then(|records| records.find_mut(key)) {
             Some(location) => {
-                location.oldest = location.oldest.min(floor);
+                *location = location.since(floor);
                 true
             }
             None => false,
@@ -171,25 +172,46 @@ impl Index {
         self.segments.values().map(|segment| segment.length).sum()
     }
 
-    fn found(&self, key: &Key, location: Location) -> Option<Found> {
-        let file = Arc::clone(&self.segments.get(&location.segment)?.file);
-        Some(Found { key: key.clone(), location, file })
+    fn records(&self, space: Space) -> Option<&Records> {
+        self.spaces.get(usize::from(space.tag()))
+    }
+
+    fn records_mut(&mut self, space: Space) -> Option<&mut Records> {
+        self.spaces.get_mut(usize::from(space.tag()))
+    }
+
+    fn found(&self, key: Key, location: Location) -> Option<Found> {
+        let segment = self.segments.get(&location.segment())?;
+        Some(Found { key, location, file: Arc::clone(&segment.file), end: segment.end })
     }
 
     fn release(&mut self, location: Location) {
-        if let Some(segment) = self.segments.get_mut(&location.segment) {
+        if let Some(segment) = self.segments.get_mut(&location.segment()) {
             segment.live_records = segment.live_records.saturating_sub(1);
-            segment.live_octets = segment.live_octets.saturating_sub(u64::from(location.octets));
+            segment.live_octets = segment.live_octets.saturating_sub(u64::from(location.octets()));
         }
         self.live_records = self.live_records.saturating_sub(1);
-        self.live_octets = self.live_octets.saturating_sub(u64::from(location.octets));
+        self.live_octets = self.live_octets.saturating_sub(u64::from(location.octets()));
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        let tags = 0..=Space::ALL.iter().map(|space| space.tag()).max().unwrap_or(0);
+        let is_ordered = |tag| Space::from_tag(tag).is_none_or(Space::is_ordered);
+        Self {
+            spaces: tags.map(|tag| Records::new(is_ordered(tag))).collect(),
+            segments: BTreeMap::new(),
+            live_records: 0,
+            live_octets: 0,
+        }
     }
 }
 
 impl Found {
     /// Octets of the value, as the index knows them.
     pub(super) fn value_octets(&self) -> usize {
-        let octets = usize::try_from(self.location.octets).unwrap_or(0);
+        let octets = usize::try_from(self.location.octets()).unwrap_or(0);
         octets.saturating_sub(RECORD_HEADER + self.key.as_slice().len())
     }
 }

@@ -248,7 +248,9 @@ impl<'a> SegmentReader<'a> {
             let here = at + frame.header.frame_octets() - rest.len();
             let record = Record::split(rest);
             if !record.as_ref().is_some_and(Record::is_whole) {
-                self.damage(here);
+                let place = u64::try_from(here).unwrap_or(u64::MAX);
+                let nothing = Damage::at(self.id, place);
+                self.note(record.as_ref().map_or(nothing, |record| record.damage(self.id, place)));
             }
             let Some(record) = record else { break };
             let behind = rest.get(record.octets..).unwrap_or_default();
@@ -290,10 +292,14 @@ impl<'a> SegmentReader<'a> {
     }
 
     fn damage(&mut self, at: usize) {
+        self.note(Damage::at(self.id, u64::try_from(at).unwrap_or(u64::MAX)));
+    }
+
+    fn note(&mut self, damage: Damage) {
         let report = &mut self.recovered.report;
         report.damages += 1;
         if report.damaged.len() < MAX_LISTED {
-            report.damaged.push(Damage { segment: self.id, offset: u64::try_from(at).unwrap_or(u64::MAX) });
+            report.damaged.push(damage);
         }
         if let Some(segment) = self.recovered.index.segment_mut(self.id) {
             segment.damaged += 1;

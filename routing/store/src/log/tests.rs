@@ -130,7 +130,7 @@ fn damage_is_named_and_the_rest_is_served() {
     drop(store);
     disk.spoil("segment-0000000001.log", usize::try_from(at).unwrap() + 36 + 50, 1);
     let store = open(&disk);
-    let damage = Damage { segment: 1, offset: at + 36 };
+    let damage = Damage::at(1, at + 36).of(Space::Meta, b"a");
     assert_eq!((store.recovery().damages, &store.recovery().damaged[..]), (1, &[damage][..]));
     assert_eq!(store.read(Space::Meta, &[b"a"]), Err(StoreError::Corrupt(damage)), "not the older value");
     assert_eq!(read(&store, Space::Meta, b"b").as_deref(), Some(&[2; 100][..]));
@@ -175,7 +175,7 @@ fn damage_that_comes_later_is_named_when_read() {
     let store = open(&disk);
     store.commit(&[put(Space::Meta, b"a", &[1; 100]), put(Space::Meta, b"b", &[1; 100])]).unwrap();
     disk.spoil("segment-0000000001.log", 24 + 36 + 20, 8);
-    let damage = Damage { segment: 1, offset: 24 + 36 };
+    let damage = Damage::at(1, 24 + 36).of(Space::Meta, b"a");
     assert_eq!(store.read(Space::Meta, &[b"b", b"a"]), Err(StoreError::Corrupt(damage)));
     assert!(read(&store, Space::Meta, b"b").is_some());
     assert_eq!(store.usage().damaged, 1);

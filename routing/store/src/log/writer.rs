@@ -6,10 +6,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
+use super::damages::Damages;
 use super::disk::{Disk, DiskFile};
 use super::frame::{self, FRAME_HEADER, SEGMENT_HEADER};
 use super::index::Index;
@@ -23,8 +24,7 @@ pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) index: RwLock<Index>,
     pub(super) read_only: AtomicBool,
-    /// Damages seen since the log was opened.
-    pub(super) damages: AtomicU64,
+    pub(super) damages: Mutex<Damages>,
 }
 
 pub(super) struct Writer {
@@ -62,13 +62,14 @@ impl Shared {
         StoreError::Io(error.kind())
     }
 
-    /// Keeps the segment from being touched by housekeeping, once for each damage seen.
-    pub(super) fn note_damage(&self, segment: u32, offset: u64) -> Damage {
-        if let Some(segment) = self.index.write().segment_mut(segment) {
+    /// Keeps the segment from being touched by housekeeping.
+    pub(super) fn note_damage(&self, damage: Damage) -> Damage {
+        if self.damages.lock().add(damage)
+            && let Some(segment) = self.index.write().segment_mut(damage.segment)
+        {
             segment.damaged += 1;
         }
-        self.damages.fetch_add(1, Ordering::Relaxed);
-        Damage { segment, offset }
+        damage
     }
 }
 
@@ -173,11 +174,11 @@ fn cut_back(shared: &Shared, active: &Active, error: &io::Error) -> StoreError {
     }
 }
 
-/// Makes each batch visible, as a whole.
+/// Makes the batches visible, each as a whole.
 fn show<'a>(shared: &Shared, active: &Active, start: u64, batches: impl Iterator<Item = &'a Batch>) {
     let mut offset = u32::try_from(start).unwrap_or(u32::MAX);
+    let mut index = shared.index.write();
     for batch in batches {
-        let mut index = shared.index.write();
         offset += u32::try_from(FRAME_HEADER).unwrap_or(0);
         for record in batch.records() {
             let change = record.change;
@@ -188,8 +189,8 @@ fn show<'a>(shared: &Shared, active: &Active, start: u64, batches: impl Iterator
             }
             offset += octets;
         }
-        if let Some(segment) = index.segment_mut(active.id) {
-            segment.grow(u64::from(offset));
-        }
+    }
+    if let Some(segment) = index.segment_mut(active.id) {
+        segment.grow(u64::from(offset));
     }
 }

@@ -1,0 +1,150 @@
+//! What lies in a store, looked at without keys: which records do not read back, as far as that can be told from
+//! outside, and which belong to a message that is not there.
+
+use veilgate_ledger::Cdr;
+use veilgate_names::MessageId;
+use veilgate_store::{Page, Space, Store, StoreError};
+
+use crate::offboard::holds_sealed;
+use crate::record::StateRecord;
+use crate::seal::SealedUnder;
+
+/// Records per page of a scan.
+const PAGE: usize = 1024;
+/// The most records named one by one.
+pub const MAX_NAMED: usize = 1000;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Messages that no SMSC has been asked to take.
+    pub waiting: u64,
+    /// Messages whose submit was under way: their outcome is unknown.
+    pub submitted: u64,
+    /// Messages that an SMSC has taken.
+    pub answered: u64,
+    /// CDRs that are in no file yet, as far as the store knows.
+    pub cdrs_pending: u64,
+    /// States whose message is not there: it was lost to damage.
+    pub alone: u64,
+    /// Records that do not read back though they are as they were written.
+    pub unreadable: u64,
+    /// The first [`MAX_NAMED`] of these two.
+    pub named: Vec<Oddity>,
+}
+
+/// A record that ought not to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Oddity {
+    /// Where.
+    pub space: Space,
+    /// The message or delivery; none where the key names somebody.
+    pub id: Option<MessageId>,
+    /// What is odd.
+    pub kind: OddityKind,
+}
+
+/// What is odd about a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OddityKind {
+    /// It does not read back.
+    Unreadable,
+    /// It is the state of a message that is not there.
+    Alone,
+}
+
+/// Looks at every record once.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read. Damaged records are passed over: the store tells of them.
+pub fn inspect(store: &dyn Store) -> Result<Inspection, StoreError> {
+    let mut found = Inspection::default();
+    for space in Space::ALL {
+        let mut after: Option<Box<[u8]>> = None;
+        loop {
+            let page = store.scan(space, after.as_deref(), PAGE)?;
+            for entry in &page.entries {
+                if !reads_back(space, &entry.key, &entry.value) {
+                    found.note(space, &entry.key, OddityKind::Unreadable);
+                }
+            }
+            match space {
+                Space::Message => found.count_messages(store, &page)?,
+                Space::State => found.find_alone(store, &page)?,
+                Space::Cdr => found.cdrs_pending += wide(page.entries.len()),
+                _ => {}
+            }
+            let Some(next) = page.next else { break };
+            after = Some(next);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether each of these keys has a record, damaged or not.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub(crate) fn are_there(store: &dyn Store, space: Space, keys: &[&[u8]]) -> Result<Vec<bool>, StoreError> {
+    match store.read(space, keys) {
+        Ok(values) => return Ok(values.iter().map(Option::is_some).collect()),
+        Err(StoreError::Corrupt(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let is_there = |key: &&[u8]| match store.read(space, &[*key]) {
+        Ok(values) => Ok(values.iter().any(Option::is_some)),
+        Err(StoreError::Corrupt(_)) => Ok(true),
+        Err(error) => Err(error),
+    };
+    keys.iter().map(is_there).collect()
+}
+
+impl Inspection {
+    fn count_messages(&mut self, store: &dyn Store, page: &Page) -> Result<(), StoreError> {
+        let keys: Vec<&[u8]> = page.entries.iter().map(|entry| &*entry.key).collect();
+        let states = are_there(store, Space::State, &keys)?;
+        self.waiting += wide(states.iter().filter(|has_state| !**has_state).count());
+        Ok(())
+    }
+
+    fn find_alone(&mut self, store: &dyn Store, page: &Page) -> Result<(), StoreError> {
+        let keys: Vec<&[u8]> = page.entries.iter().map(|entry| &*entry.key).collect();
+        let messages = are_there(store, Space::Message, &keys)?;
+        for (entry, has_message) in page.entries.iter().zip(messages) {
+            match StateRecord::read(&entry.value) {
+                _ if !has_message => self.note(Space::State, &entry.key, OddityKind::Alone),
+                Ok(state) if state.answer.is_some() => self.answered += 1,
+                Ok(_) => self.submitted += 1,
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, space: Space, key: &[u8], kind: OddityKind) {
+        match kind {
+            OddityKind::Unreadable => self.unreadable += 1,
+            OddityKind::Alone => self.alone += 1,
+        }
+        if self.named.len() < MAX_NAMED {
+            let id = if space.has_own_ids() { key.try_into().ok() } else { None };
+            self.named.push(Oddity { space, id: id.map(|id| MessageId(u64::from_be_bytes(id))), kind });
+        }
+    }
+}
+
+/// As far as can be told without keys.
+fn reads_back(space: Space, key: &[u8], value: &[u8]) -> bool {
+    if space.has_own_ids() && key.len() != size_of::<u64>() {
+        return false;
+    }
+    match space {
+        Space::State => StateRecord::read(value).is_ok(),
+        Space::Cdr => Cdr::parse_line(value).is_ok(),
+        space => !holds_sealed(space) || SealedUnder::read(value).is_some(),
+    }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
