@@ -7,6 +7,8 @@ use veilgate_notary::Authorization;
 
 use crate::registry::{Revocation, Revoker};
 
+mod short;
+
 const VERSION: u8 = 1;
 const FLAG_PROVED: u8 = 1;
 const FLAG_SHORT: u8 = 2;
@@ -70,7 +72,11 @@ impl Stored {
         let mut value = vec![VERSION, flags];
         value.extend_from_slice(&self.registered_at.0.to_be_bytes());
         push_text(&mut value, self.platform.as_str());
-        value.extend_from_slice(&self.authorization.to_record());
+        match self.authorization.encrypted_device_ids.as_slice() {
+            // What a few TLVs said is a few fields here, not a text of ten times the names.
+            [device] if self.short => short::encode(&self.authorization, device, &mut value),
+            _ => value.extend_from_slice(&self.authorization.to_record()),
+        }
         let key = self.authorization.authorization_id.as_str().as_bytes().to_vec();
         Record { space: RecordSpace::Authorization, key, value }
     }
@@ -81,11 +87,15 @@ impl Stored {
         let flags = reader.octet()?;
         let registered_at = reader.time()?;
         let platform = PlatformId::parse(reader.text()?).map_err(|_| RecordError::Damaged)?;
-        let authorization = Authorization::from_record(reader.0).map_err(|_| RecordError::Damaged)?;
+        let (proved, short) = (flags & FLAG_PROVED != 0, flags & FLAG_SHORT != 0);
+        let authorization = if short {
+            short::decode(key, &mut reader)?
+        } else {
+            Authorization::from_record(reader.0).map_err(|_| RecordError::Damaged)?
+        };
         if authorization.authorization_id.as_str().as_bytes() != key {
             return Err(RecordError::Damaged);
         }
-        let (proved, short) = (flags & FLAG_PROVED != 0, flags & FLAG_SHORT != 0);
         Ok(Self { authorization, platform, registered_at, proved, short })
     }
 }

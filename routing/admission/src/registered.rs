@@ -190,7 +190,8 @@ impl Registered {
             not_before: authorization.not_before.value(),
             expires_at: authorization.expires_at.value(),
             registered_at: stored.registered_at,
-            digest: content_digest(authorization),
+            // Only whole authorizations are compared by it.
+            digest: if stored.short { [0; 16] } else { content_digest(authorization) },
             proved: stored.proved,
             short: stored.short,
             state: AtomicU8::new(LIVE),

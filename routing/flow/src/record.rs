@@ -1,5 +1,5 @@
 //! How messages, their states and deliveries lie in the store: length-prefixed fields behind a version octet.
-//! Texts and aliases are sealed by the caller; this file knows layout only.
+//! Texts and aliases are no part of that: the caller seals them beside it. This file knows layout only.
 
 use std::sync::Arc;
 
@@ -13,8 +13,10 @@ use crate::delivery::{Content, Delivery};
 use crate::live::Body;
 
 const VERSION: u8 = 1;
-/// A delivery's content: a reply, its text sealed.
-const SEALED_REPLY: u8 = 2;
+/// A delivery's content: a receipt.
+const RECEIPT: u8 = 0;
+/// A reply, its text sealed.
+const REPLY: u8 = 1;
 
 /// A record that does not read back: damaged, or of a later version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +59,7 @@ pub(crate) struct Again {
 }
 
 impl MessageRecord {
+    /// Everything but the text.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut w = Writer(out);
         w.u8(VERSION);
@@ -72,7 +75,6 @@ impl MessageRecord {
         w.u8(self.body.esm_class);
         w.u8(self.body.protocol_id);
         w.u8(self.body.priority);
-        w.bytes(&self.body.text);
         match self.body.segment {
             None => w.u8(0),
             Some((reference, total, number)) => {
@@ -84,7 +86,7 @@ impl MessageRecord {
         }
     }
 
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
+    pub(crate) fn read(bytes: &[u8], text: Octets) -> Result<Self, RecordError> {
         let mut r = Reader::versioned(bytes)?;
         Ok(Self {
             account: AccountId::parse(r.text()?).map_err(|_| RecordError)?,
@@ -100,7 +102,7 @@ impl MessageRecord {
                 esm_class: r.u8()?,
                 protocol_id: r.u8()?,
                 priority: r.u8()?,
-                text: Octets::from(r.bytes()?),
+                text,
                 segment: match r.u8()? {
                     0 => None,
                     _ => Some((r.u16()?, r.u8()?, r.u8()?)),
@@ -150,19 +152,19 @@ impl StateRecord {
     }
 }
 
-/// Writes a delivery without its id, which is the record's key. `sealed` is a reply's text under the key of texts.
+/// Writes a delivery without its id, which is the record's key, and without the pseudonym. `sealed` is a reply's text
+/// under the key of texts.
 pub(crate) fn write_delivery(delivery: &Delivery, sealed: &[u8], out: &mut Vec<u8>) {
     let mut w = Writer(out);
     w.u8(VERSION);
     w.text(delivery.account.as_str());
     w.u8(u8::from(delivery.kind == AccountKind::Notary));
     w.text(delivery.service_number.as_str());
-    w.text(delivery.pseudonym.as_str());
     w.text(delivery.device.as_ref().map_or("", EncryptedDeviceId::as_str));
     w.text(delivery.authorization.as_str());
     match &delivery.content {
         Content::Receipt { message, state, code, accepted_at, done_at } => {
-            w.u8(0);
+            w.u8(RECEIPT);
             w.u64(message.0);
             w.u8(state.message_state());
             w.u16(code.map_or(0, |code| code.number));
@@ -170,7 +172,7 @@ pub(crate) fn write_delivery(delivery: &Delivery, sealed: &[u8], out: &mut Vec<u
             w.i64(done_at.0);
         }
         Content::Reply { data_coding, has_header, code, .. } => {
-            w.u8(SEALED_REPLY);
+            w.u8(REPLY);
             w.u16(code.map_or(0, |code| code.number));
             w.u8(*data_coding);
             w.u8(u8::from(*has_header));
@@ -183,6 +185,7 @@ pub(crate) fn write_delivery(delivery: &Delivery, sealed: &[u8], out: &mut Vec<u
 pub(crate) fn read_delivery(
     id: MessageId,
     enterprise: EnterpriseId,
+    pseudonym: Pseudonym,
     bytes: &[u8],
     open: impl Fn(&[u8]) -> Result<Vec<u8>, RecordError>,
 ) -> Result<Arc<Delivery>, RecordError> {
@@ -190,14 +193,12 @@ pub(crate) fn read_delivery(
     let account = AccountId::parse(r.text()?).map_err(|_| RecordError)?;
     let kind = if r.u8()? == 1 { AccountKind::Notary } else { AccountKind::Enterprise };
     let service_number = ServiceNumber::parse(r.text()?).map_err(|_| RecordError)?;
-    let pseudonym = Pseudonym::parse(r.text()?).map_err(|_| RecordError)?;
     let device = match r.text()? {
         "" => None,
         text => Some(EncryptedDeviceId::parse(text).map_err(|_| RecordError)?),
     };
     let authorization = AuthorizationId::parse(r.text()?).map_err(|_| RecordError)?;
-    let kind_of_content = r.u8()?;
-    let content = if kind_of_content == 0 {
+    let content = if r.u8()? == RECEIPT {
         Content::Receipt {
             message: MessageId(r.u64()?),
             state: FinalState::from_message_state(r.u8()?).ok_or(RecordError)?,
@@ -206,12 +207,9 @@ pub(crate) fn read_delivery(
             done_at: Timestamp(r.i64()?),
         }
     } else {
-        // Kind 1 is a reply as an earlier version wrote it, without a code and its text open.
-        let is_sealed = kind_of_content == SEALED_REPLY;
-        let code = if is_sealed { Code::by_number(r.u16()?) } else { None };
+        let code = Code::by_number(r.u16()?);
         let (data_coding, has_header) = (r.u8()?, r.u8()? == 1);
-        let text = r.bytes()?;
-        let text = if is_sealed { Octets::from(open(text)?) } else { Octets::from(text) };
+        let text = Octets::from(open(r.bytes()?)?);
         Content::Reply { data_coding, has_header, text, code }
     };
     Ok(Arc::new(Delivery {
@@ -339,9 +337,11 @@ mod tests {
     fn records_read_back() {
         let mut bytes = Vec::new();
         message().write(&mut bytes);
-        assert_eq!(MessageRecord::read(&bytes), Ok(message()));
+        let text = || message().body.text;
+        assert!(!bytes.windows(4).any(|octets| octets == &*text()), "the text is sealed beside it");
+        assert_eq!(MessageRecord::read(&bytes, text()), Ok(message()));
         for cut in 0..bytes.len() {
-            assert!(MessageRecord::read(&bytes[..cut]).is_err(), "cut at {cut}");
+            assert!(MessageRecord::read(&bytes[..cut], text()).is_err(), "cut at {cut}");
         }
         let sent = StateRecord {
             channel: ChannelId::parse("s1").unwrap(),
@@ -387,7 +387,8 @@ mod tests {
         write_delivery(&delivery, &[], &mut bytes);
         let read = |bytes: &[u8]| {
             let open = |sealed: &[u8]| Ok(sealed.iter().map(|octet| octet ^ 1).collect());
-            read_delivery(MessageId(9), delivery.enterprise.clone(), bytes, open)
+            let (enterprise, pseudonym) = (delivery.enterprise.clone(), delivery.pseudonym.clone());
+            read_delivery(MessageId(9), enterprise, pseudonym, bytes, open)
         };
         assert_eq!(*read(&bytes).unwrap(), delivery);
         let content = Content::Reply {

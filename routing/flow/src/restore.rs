@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering;
 use veilgate_admission::{RecordSpace, day_of};
 use veilgate_identity::Class;
 use veilgate_ledger::Cdr;
-use veilgate_names::{ChannelId, MessageId, Reason};
+use veilgate_names::{ChannelId, MessageId, Octets, Pseudonym, Reason};
 use veilgate_store::{Entry, Space, Store, StoreError};
 
 use crate::book::Found;
 use crate::flow::Flow;
 use crate::live::{ContentFacts, Live, Moment};
 use crate::record::{MessageRecord, RecordError, StateRecord, read_delivery};
+use crate::seal::Behind;
 use crate::state::Life;
 use crate::turn::{Outcomes, Turn};
 
@@ -86,9 +87,11 @@ impl Flow {
         })?;
         self.each(store, Space::Delivery, &mut restored, |flow, entry| {
             let id = message_id(&entry.key)?;
-            let (enterprise, plain) = flow.seals.open(Class::Alias, &entry.value)?;
-            let open = |sealed: &[u8]| Ok(flow.seals.open(Class::Text, sealed)?.1);
-            let delivery = read_delivery(id, enterprise.ok_or(RecordError)?, &plain, open)?;
+            let Behind { tenant, open, plain } = flow.seals.open_behind(Class::Alias, &entry.value)?;
+            let alias = std::str::from_utf8(&plain).map_err(|_| RecordError)?;
+            let alias = Pseudonym::parse(alias).map_err(|_| RecordError)?;
+            let open_text = |sealed: &[u8]| Ok(flow.seals.open(Class::Text, sealed)?.1);
+            let delivery = read_delivery(id, tenant, alias, open, open_text)?;
             flow.outbox(&delivery.account).lock().push(delivery);
             Ok(|restored: &mut Restored| restored.deliveries += 1)
         })?;
@@ -157,7 +160,8 @@ impl Flow {
         restored: &mut Restored,
     ) -> Result<(), RecordError> {
         let id = message_id(&entry.key)?;
-        let record = MessageRecord::read(&self.seals.open(Class::Text, &entry.value)?.1)?;
+        let Behind { open, plain, .. } = self.seals.open_behind(Class::Text, &entry.value)?;
+        let record = MessageRecord::read(open, Octets::from(plain))?;
         let state = state.map(StateRecord::read).transpose()?;
         let live = self.live(id, record, at)?;
         self.admitted.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! Sealing of what the journal keeps: texts and aliases lie under the data key of their class and tenant. A sealed
 //! record begins with the tenant's name and the key's version, so that its key can be found; dropping the key
-//! destroys the record: `length:u8 tenant version:u32 nonce12 ciphertext tag16`.
+//! destroys the record: `length:u8 tenant version:u32 nonce12 ciphertext tag16`. Where most of a record need not be
+//! hidden (ids, times, encrypted device IDs), that lies open before the nonce, `length:u16 octets`, and is authenticated.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,16 @@ pub struct SealedUnder {
     pub tenant: Option<EnterpriseId>,
     /// Which version of it.
     pub version: u32,
+}
+
+/// A record that lies partly open.
+pub(crate) struct Behind<'a> {
+    /// Whose it is.
+    pub(crate) tenant: EnterpriseId,
+    /// What lay open.
+    pub(crate) open: &'a [u8],
+    /// What was sealed.
+    pub(crate) plain: Vec<u8>,
 }
 
 /// Seals and opens records. Nonces are a start-up salt and a counter: unique while the salt is.
@@ -51,6 +62,46 @@ impl Seals {
         out.extend_from_slice(&sealer.version().to_be_bytes());
         sealer.seal(self.nonce(), name, plain, out);
         Ok(())
+    }
+
+    /// Appends tenant, open octets (at most 65,535) and sealed octets to `out`.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub(crate) fn seal_behind(
+        &self,
+        class: Class,
+        tenant: &EnterpriseId,
+        open: &[u8],
+        plain: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        let sealer = self.keys.sealer(class, Some(tenant)).ok_or(Reason::Internal)?;
+        let start = out.len();
+        let name = tenant.as_str().as_bytes();
+        out.push(u8::try_from(name.len()).map_err(|_| Reason::Internal)?);
+        out.extend_from_slice(name);
+        out.extend_from_slice(&sealer.version().to_be_bytes());
+        out.extend_from_slice(&u16::try_from(open.len()).map_err(|_| Reason::Internal)?.to_be_bytes());
+        out.extend_from_slice(open);
+        sealer.seal_behind(self.nonce(), start, plain, out);
+        Ok(())
+    }
+
+    /// Opens what [`Self::seal_behind`] made.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_behind<'a>(&self, class: Class, record: &'a [u8]) -> Result<Behind<'a>, RecordError> {
+        let (SealedUnder { tenant, version }, rest) = SealedUnder::split(record).ok_or(RecordError)?;
+        let tenant = tenant.ok_or(RecordError)?;
+        let (length, rest) = rest.split_first_chunk::<2>().ok_or(RecordError)?;
+        let length = usize::from(u16::from_be_bytes(*length));
+        let (open, sealed) = rest.split_at_checked(length).ok_or(RecordError)?;
+        let head = record.get(..record.len() - sealed.len()).ok_or(RecordError)?;
+        let sealer = self.keys.opener(class, Some(&tenant), version).ok_or(RecordError)?;
+        let plain = sealer.open(head, sealed).map_err(|_| RecordError)?;
+        Ok(Behind { tenant, open, plain })
     }
 
     /// Opens what [`Self::seal`] made.

@@ -54,16 +54,18 @@ impl Sealer {
         out.extend_from_slice(&nonce);
         out.extend_from_slice(plain);
         let tag = out.get_mut(start + NONCE..).and_then(|body| self.seal_detached(nonce, aad, body));
-        match tag {
-            Some(tag) => out.extend_from_slice(&tag),
-            None => {
-                // Only beyond GCM's 64 GiB; nothing readable may stay behind.
-                if let Some(rest) = out.get_mut(start..) {
-                    rest.zeroize();
-                }
-                out.truncate(start);
-            }
-        }
+        finish(tag, start, out);
+    }
+
+    /// The same behind what already lies open in `out` from `from` on: that becomes the associated data.
+    pub fn seal_behind(&self, nonce: [u8; 12], from: usize, plain: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(plain);
+        let tag = out.split_at_mut_checked(start + NONCE).and_then(|(open, body)| {
+            self.seal_detached(nonce, open.get(from..start).unwrap_or_default(), body)
+        });
+        finish(tag, start, out);
     }
 
     /// Opens what [`Self::seal`] made under the same `aad`.
@@ -94,6 +96,18 @@ impl Sealer {
         self.gcm
             .decrypt_inout_detached(&nonce.into(), aad, body.into(), &(*tag).into())
             .map_err(|_| SealError)
+    }
+}
+
+/// Appends the tag. Without one, which happens only beyond GCM's 64 GiB, nothing readable may stay behind.
+fn finish(tag: Option<[u8; TAG]>, start: usize, out: &mut Vec<u8>) {
+    if let Some(tag) = tag {
+        out.extend_from_slice(&tag);
+    } else {
+        if let Some(rest) = out.get_mut(start..) {
+            rest.zeroize();
+        }
+        out.truncate(start);
     }
 }
 

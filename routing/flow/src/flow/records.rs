@@ -41,7 +41,7 @@ impl Flow {
         turn.steps.push(Step::Notify(Box::new(move |durable| done(durable && whole))));
     }
 
-    /// Puts an accepted message's sealed record into the turn.
+    /// Puts an accepted message's record into the turn, its text sealed.
     pub(crate) fn put_message(
         &self,
         id: MessageId,
@@ -49,10 +49,11 @@ impl Flow {
         tenant: &EnterpriseId,
         turn: &mut Turn,
     ) -> Result<(), Reason> {
-        let mut plain = Vec::with_capacity(128 + record.body.text.len());
-        record.write(&mut plain);
-        let mut sealed = Vec::with_capacity(plain.len() + 64);
-        self.seals.seal(Class::Text, Some(tenant), &plain, &mut sealed)?;
+        let mut open = Vec::with_capacity(160);
+        record.write(&mut open);
+        let text = &record.body.text;
+        let mut sealed = Vec::with_capacity(open.len() + text.len() + 128);
+        self.seals.seal_behind(Class::Text, tenant, &open, text, &mut sealed)?;
         turn.put(Space::Message, &id.0.to_be_bytes(), &sealed);
         Ok(())
     }

@@ -132,20 +132,21 @@ impl Flow {
         })
     }
 
-    /// Puts a delivery's sealed record into the turn, a reply's text in it under the key of texts; false where its
-    /// tenant has no key any more.
+    /// Puts a delivery's record into the turn, its pseudonym sealed, a reply's text under the key of texts; false where
+    /// its tenant has no key any more.
     pub(crate) fn put_delivery(&self, delivery: &Delivery, turn: &mut Turn) -> bool {
-        let tenant = Some(&delivery.enterprise);
+        let tenant = &delivery.enterprise;
         let mut text = Vec::new();
         if let Content::Reply { text: plain, .. } = &delivery.content
-            && self.seals.seal(Class::Text, tenant, plain, &mut text).is_err()
+            && self.seals.seal(Class::Text, Some(tenant), plain, &mut text).is_err()
         {
             return false;
         }
-        let mut plain = Vec::with_capacity(256 + text.len());
-        write_delivery(delivery, &text, &mut plain);
-        let mut sealed = Vec::with_capacity(plain.len() + 64);
-        let done = self.seals.seal(Class::Alias, tenant, &plain, &mut sealed).is_ok();
+        let mut open = Vec::with_capacity(256 + text.len());
+        write_delivery(delivery, &text, &mut open);
+        let alias = delivery.pseudonym.as_str().as_bytes();
+        let mut sealed = Vec::with_capacity(open.len() + 256);
+        let done = self.seals.seal_behind(Class::Alias, tenant, &open, alias, &mut sealed).is_ok();
         if done {
             turn.put(Space::Delivery, &delivery.id.0.to_be_bytes(), &sealed);
         }
