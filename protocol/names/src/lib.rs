@@ -1,6 +1,7 @@
 //! The vocabulary of the gateway: identifiers, times, reasons. No type here holds a phone number,
 //! and nothing here knows a protocol, a socket or a clock.
 
+mod device_mark;
 mod edi;
 mod ids;
 mod octets;
@@ -9,6 +10,7 @@ mod service_number;
 mod states;
 mod time;
 
+pub use device_mark::DeviceMark;
 pub use edi::{EdiVersion, EncryptedDeviceId};
 pub use ids::{
     AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, MessageId, NameError, PlatformId, Pseudonym,

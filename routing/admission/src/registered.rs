@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use parking_lot::Mutex;
 use sm3::{Digest as _, Sm3};
 use veilgate_names::{
-    AsOf, AuthorizationId, EncryptedDeviceId, EnterpriseId, PlatformId, Pseudonym, Reason, Service,
-    ServiceNumber, Timestamp,
+    AsOf, AuthorizationId, DeviceMark, EncryptedDeviceId, EnterpriseId, PlatformId, Pseudonym, Reason,
+    Service, ServiceNumber, Timestamp,
 };
 use veilgate_notary::{Authorization, Limits};
 
@@ -26,6 +26,7 @@ pub struct Registered {
     id: AuthorizationId,
     pseudonym: Pseudonym,
     devices: Devices,
+    mark: DeviceMark,
     terms: Arc<Terms>,
     as_of: AsOf,
     not_before: Timestamp,
@@ -78,6 +79,12 @@ impl Registered {
             Devices::One(device) => std::slice::from_ref(device),
             Devices::Many(devices) => devices,
         }
+    }
+
+    /// What the boundary keeps beside the device ID, if there is one only.
+    #[must_use]
+    pub fn device_mark(&self) -> Option<&DeviceMark> {
+        matches!(self.devices, Devices::One(_)).then_some(&self.mark)
     }
 
     /// The date for which the devices are turned into a number.
@@ -185,6 +192,7 @@ impl Registered {
             id: authorization.authorization_id.clone(),
             pseudonym: authorization.pseudonym.clone(),
             devices,
+            mark: DeviceMark::default(),
             terms: pool.shared(Terms::of(authorization, tenancy)),
             as_of: authorization.as_of.value(),
             not_before: authorization.not_before.value(),

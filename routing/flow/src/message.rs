@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use veilgate_admission::{Account, Registered, ShortForm, Tenant};
-use veilgate_identity::{Contact, PinRecord};
+use veilgate_identity::{Asking, Contact, PinRecord};
 use veilgate_names::{AccountKind, Extension, Octets, PlatformId, Reason, Service, Timestamp};
 use veilgate_smpp::codec::{Address, OctetString, Status, Tag, Tlvs};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
@@ -211,9 +211,13 @@ pub(crate) fn resolve(
     gate: &Gate,
     now: Timestamp,
 ) -> Result<(Contact, Option<PinRecord>), Reason> {
-    let (platform, devices) = (Some(authorization.platform()), authorization.devices());
+    let asking = Asking {
+        edis: authorization.devices(),
+        platform: Some(authorization.platform()),
+        mark: authorization.device_mark(),
+    };
     let (as_of, until) = (authorization.as_of(), authorization.expires_at());
-    gate.identity.resolve_pinning(platform, devices, as_of, until, now)
+    gate.identity.resolve_pinning(asking, as_of, until, now)
 }
 
 fn authorization(

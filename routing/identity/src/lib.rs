@@ -61,7 +61,7 @@ pub use keys::{
 pub use mask::Torn;
 pub use pins::{PinError, PinRecord, Pins};
 pub use resolve::explain::{Explanation, Fact, Opening, Today};
-pub use resolve::{Config, Identity};
+pub use resolve::{Asking, Config, Identity};
 pub use slots::{Allocated, SlotError, SlotMatch, SlotRecord, Slots, Swept, Tenancy};
 pub use subscriber::Contact;
 pub use vault::{Vault, VaultCounts, VaultError};

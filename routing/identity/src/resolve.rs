@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use veilgate_names::{AsOf, EdiVersion, EncryptedDeviceId, PlatformId, Reason, SubscriberKey, Timestamp};
+use veilgate_names::{
+    AsOf, DeviceMark, EdiVersion, EncryptedDeviceId, PlatformId, Reason, SubscriberKey, Timestamp,
+};
 
 use crate::device::{DeviceId, DeviceIndex};
 use crate::keys::{EdiLookup, KeyRing};
@@ -99,25 +101,24 @@ impl Identity {
         as_of: AsOf,
         now: Timestamp,
     ) -> Result<Contact, Reason> {
-        self.answer(&self.vault.load(), None, edis, as_of, now).map(|(contact, _)| contact)
+        self.answer(&self.vault.load(), Asking { edis, platform: None, mark: None }, as_of, now)
+            .map(|(contact, _)| contact)
     }
 
     /// The same, for an agreement that holds until `until`: whoever is found stays found when the carrier's history
-    /// no longer reaches the date. Keys of other platforms than the one that gave the device IDs (`None`: whoever) open
-    /// none of them. The record, if there is one, is to be stored with what is decided now, and
+    /// no longer reaches the date. The record, if there is one, is to be stored with what is decided now, and
     /// [`Pins::written`] told.
     ///
     /// # Errors
     /// As [`Self::resolve`].
     pub fn resolve_pinning(
         &self,
-        platform: Option<&PlatformId>,
-        edis: &[EncryptedDeviceId],
+        asking: Asking<'_>,
         as_of: AsOf,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(Contact, Option<PinRecord>), Reason> {
-        let (contact, pin) = self.answer(&self.vault.load(), platform, edis, as_of, now)?;
+        let (contact, pin) = self.answer(&self.vault.load(), asking, as_of, now)?;
         Ok((contact, pin.and_then(|(key, pin)| self.pins.keep(key, pin, until))))
     }
 
@@ -128,21 +129,20 @@ impl Identity {
         as_of: AsOf,
         now: Timestamp,
     ) -> Lookup<'a> {
-        Lookup { vault, keys: &self.keys, platform, window: Window::from(as_of), now }
+        Lookup { vault, keys: &self.keys, platform, mark: None, window: Window::from(as_of), now }
     }
 
     fn answer(
         &self,
         vault: &Vault,
-        platform: Option<&PlatformId>,
-        edis: &[EncryptedDeviceId],
+        Asking { edis, platform, mark }: Asking<'_>,
         as_of: AsOf,
         now: Timestamp,
     ) -> Result<(Contact, Option<(PinKey, Pin)>), Reason> {
         if as_of.start() > now {
             return Err(Reason::BadAsofFuture);
         }
-        let lookup = self.lookup(vault, platform, as_of, now);
+        let lookup = Lookup { mark, ..self.lookup(vault, platform, as_of, now) };
         let Some(floor) = self.config.history_floor else {
             return Ok((lookup.agreed(edis)?.contact(&self.keys)?, None));
         };
@@ -163,12 +163,25 @@ impl std::fmt::Debug for Identity {
     }
 }
 
+/// Whom is asked about.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The device IDs as they came.
+    pub edis: &'a [EncryptedDeviceId],
+    /// Who gave them: keys of other platforms open none of them. `None`: whoever.
+    pub platform: Option<&'a PlatformId>,
+    /// Where the index of the only device ID is kept, so that it is decrypted once. `None` decrypts each time.
+    pub mark: Option<&'a DeviceMark>,
+}
+
 /// One question: this vault, that day, now.
 struct Lookup<'a> {
     vault: &'a Vault,
     keys: &'a KeyRing,
     /// Whose device IDs they are.
     platform: Option<&'a PlatformId>,
+    /// Where the index of the only device ID is kept.
+    mark: Option<&'a DeviceMark>,
     window: Window,
     now: Timestamp,
 }
@@ -202,6 +215,9 @@ impl<'a> Lookup<'a> {
     /// The one tenure on which all device IDs agree that resolve, if it is still open. That they meant one person on
     /// that day is asked first: two who have both gone are still two.
     fn agreed(&self, edis: &[EncryptedDeviceId]) -> Result<Found<'a>, Reason> {
+        if let Some(found) = self.marked(edis) {
+            return Ok(found);
+        }
         let mut found: Option<Held<'_>> = None;
         let mut refusal = None;
         for edi in edis {
@@ -219,18 +235,34 @@ impl<'a> Lookup<'a> {
         Ok(Found { number: row, subscriber: held.tenure.subscriber(&row.hash, self.keys) })
     }
 
+    /// Somebody found before, without decrypting again: if the key still stands and nothing refuses. Whatever does refuse
+    /// is found anew on the way that all refusals take, so that it takes as long.
+    fn marked(&self, edis: &[EncryptedDeviceId]) -> Option<Found<'a>> {
+        let [edi] = edis else { return None };
+        let index = DeviceIndex(self.mark?.read()?);
+        let EdiLookup::Open(_) = self.keys.edi_key(edi, self.platform) else { return None };
+        let held = self.bindings(self.vault.bindings_of(&index)).ok()?;
+        held.tenure.still_contactable(self.now).ok()?;
+        let row = self.vault.number(held.number)?;
+        Some(Found { number: row, subscriber: held.tenure.subscriber(&row.hash, self.keys) })
+    }
+
     /// What does not open takes the way of what does: decrypted, hashed, looked up, as an index that is nobody's.
     fn edi(&self, edi: &EncryptedDeviceId) -> Result<Held<'a>, Reason> {
         let opened = self.device(edi).map(|device| device.index(self.keys.index_key()));
         let nobody = |_| DeviceIndex(self.keys.index_key().short(&[b"nobody:", &[0; 36]]));
         let bindings = self.vault.bindings_of(&opened.unwrap_or_else(nobody));
-        opened?;
+        let index = opened?;
         // A legacy ciphertext carries no MAC, so whoever can alter one must not learn whether it unpadded or
         // parsed: an unknown device is answered as a bad ciphertext is.
         if bindings.is_empty() && edi.version() == EdiVersion::Legacy {
             return Err(Reason::DecryptFail);
         }
-        self.bindings(bindings)
+        let held = self.bindings(bindings)?;
+        if let Some(mark) = self.mark {
+            mark.keep(index.0);
+        }
+        Ok(held)
     }
 
     /// Opens a device ID. One whose key is unknown, retired or not allowed is decrypted all the same, with a key that

@@ -1,7 +1,7 @@
 use super::*;
-use crate::Config;
 use crate::carrier::{BINDINGS, NOW, TENURES, as_of, at, edi, keys};
 use crate::resolve::Identity;
+use crate::{Asking, Config};
 use veilgate_names::Reason;
 
 const HISTORY: &str = "cuid,a,19900000001,2024-01-01,2024-06-01,0\ncuid,b,19900000002,2024-01-01,,0\n";
@@ -18,8 +18,12 @@ fn tenures(first: &str) -> String {
 }
 
 fn pinning(identity: &Identity, plain: &str) -> Result<(SubscriberKey, Option<PinRecord>), Reason> {
-    let answer =
-        identity.resolve_pinning(None, &[edi(plain)], as_of("2024-03-01"), at("2026-01-01"), at(NOW));
+    let answer = identity.resolve_pinning(
+        Asking { edis: &[edi(plain)], platform: None, mark: None },
+        as_of("2024-03-01"),
+        at("2026-01-01"),
+        at(NOW),
+    );
     answer.map(|(contact, record)| (contact.subscriber(), record))
 }
 
@@ -101,8 +105,12 @@ fn a_record_is_given_until_it_is_written() {
     assert_eq!(pinning(&identity, "cuid:a").unwrap().1.as_ref(), Some(&record), "the commit may have failed");
     identity.pins().written(&record);
     assert_eq!(pinning(&identity, "cuid:a").unwrap().1, None);
-    let moved =
-        identity.resolve_pinning(None, &[edi("cuid:a")], as_of("2024-03-01"), at("2027-01-01"), at(NOW));
+    let moved = identity.resolve_pinning(
+        Asking { edis: &[edi("cuid:a")], platform: None, mark: None },
+        as_of("2024-03-01"),
+        at("2027-01-01"),
+        at(NOW),
+    );
     let longer = moved.unwrap().1.expect("an agreement that holds longer");
     identity.pins().written(&record);
     assert!(pinning(&identity, "cuid:a").unwrap().1.is_some(), "an older record is not this one");

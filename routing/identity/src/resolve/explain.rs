@@ -4,7 +4,7 @@
 use veilgate_names::{AsOf, EdiVersion, EncryptedDeviceId, PlatformId, Reason, Timestamp};
 
 use super::tenure::{Tenure, Window, tenures};
-use super::{Identity, Lookup};
+use super::{Asking, Identity, Lookup};
 use crate::keys::{EdiLookup, EdiRefusal};
 use crate::pins::{Pin, PinKey};
 use crate::vault::{Binding, Interval, NumberRef};
@@ -161,7 +161,7 @@ impl Identity {
                 facts.push(Fact::DeviceOutcome(lookup.edi(edi).map(drop)));
             }
         }
-        let outcome = self.answer(&vault, platform, edis, as_of, now).map(drop);
+        let outcome = self.answer(&vault, Asking { edis, platform, mark: None }, as_of, now).map(drop);
         Explanation { facts, outcome }
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
+use veilgate_names::KeyId;
 
 use super::*;
 use crate::carrier::*;
@@ -64,7 +65,14 @@ fn all_cases_of_asof_json() {
         for case in all {
             let kind = text(case, "id_type").to_ascii_lowercase();
             let edi = edi(&format!("{kind}:{}", device(&kind, text(case, "id"))));
-            let answer = identity.resolve(&[edi], as_of(text(case, "as_of")), at(text(&cases, "now")));
+            let (edis, mark) = ([edi], DeviceMark::default());
+            let (as_of, now) = (as_of(text(case, "as_of")), at(text(&cases, "now")));
+            let answer = identity.resolve(&edis, as_of, now);
+            for _ in 0..2 {
+                let asking = Asking { edis: &edis, platform: None, mark: Some(&mark) };
+                let again = identity.resolve_pinning(asking, as_of, now, now).map(|(contact, _)| contact);
+                assert_eq!(again.as_ref().map(Contact::subscriber), answer.as_ref().map(Contact::subscriber));
+            }
             let name = answer.as_ref().map_or_else(|reason| reason.name(), |_| "OK");
             assert_eq!(name, text(case, "expect"), "{}", text(case, "name"));
             let expected = case["msisdn"].as_str().map(|name| format!("86{}", number(name)));
@@ -72,6 +80,27 @@ fn all_cases_of_asof_json() {
             assert_eq!(found, expected.map(String::into_bytes), "{}", text(case, "name"));
         }
     }
+}
+
+#[test]
+fn a_mark_does_not_outlast_its_key() {
+    const NUMBER: &str = "19900000001";
+    let (keys, mark) = (keys(), DeviceMark::default());
+    let bindings = format!("{BINDINGS}cuid,a,{NUMBER},2024-01-01,,1\n");
+    let tenures = format!("{TENURES}{NUMBER},h,2024-01-01,,own,active\n");
+    let identity = identity(&keys, &bindings, &tenures);
+    let edis = [edi("cuid:a")];
+    let ask = || {
+        let asking = Asking { edis: &edis, platform: None, mark: Some(&mark) };
+        identity.resolve_pinning(asking, as_of("2024-03-01"), at(NOW), at(NOW)).map(|_| ())
+    };
+    assert_eq!(ask(), Ok(()));
+    assert!(mark.read().is_some());
+    assert_eq!(ask(), Ok(()));
+    let mut draft = keys.draft();
+    draft.retire_edi_key(&KeyId::parse("k1").unwrap()).unwrap();
+    keys.install(draft);
+    assert_eq!(ask(), Err(Reason::KeyExpired));
 }
 
 #[test]
@@ -136,7 +165,7 @@ fn what_does_not_decrypt_is_one_reason() {
         assert_eq!(ask(&identity, &[bad]), Err(Reason::DecryptFail));
     }
     let mut draft = identity.keys().draft();
-    assert_eq!(draft.retire_edi_key(&veilgate_names::KeyId::parse("k1").unwrap()), Ok(true));
+    assert_eq!(draft.retire_edi_key(&KeyId::parse("k1").unwrap()), Ok(true));
     identity.keys().install(draft);
     assert_eq!(ask(&identity, &[good]), Err(Reason::KeyExpired));
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::carrier::{BINDINGS, NOW, TENURES, as_of, at, edi, identity, keys, legacy, pad};
-use crate::resolve::Config;
+use crate::resolve::{Asking, Config};
 
 /// One person for each thing that can be told.
 fn people() -> Identity {
@@ -99,7 +99,12 @@ fn a_pin_is_told() {
     let before = with("19900000001,h1,2023-01-01,,own,active", "2025-01-01");
     let asked = [edi("cuid:a")];
     let record = before
-        .resolve_pinning(None, &asked, as_of("2025-05-01"), at("2026-01-01"), at(NOW))
+        .resolve_pinning(
+            Asking { edis: &asked, platform: None, mark: None },
+            as_of("2025-05-01"),
+            at("2026-01-01"),
+            at(NOW),
+        )
         .unwrap()
         .1
         .unwrap();
