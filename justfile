@@ -27,6 +27,18 @@ bench:
 load *ARGS:
     benches/load {{ARGS}}
 
+# Generator and sink alone, a stateless relay, Kannel and Veilgate side by side, in one go.
+compare:
+    benches/compare
+
+# 1, 4, 16 and 64 binds in one table.
+binds:
+    benches/binds
+
+# MINUTES at 80 % of the maximum; fails if anything is lost, slow or grows.
+soak MINUTES="30":
+    benches/soak {{MINUTES}}
+
 # kill -9 under load, N times.
 kill N="10":
     benches/kill {{N}}

@@ -1,13 +1,15 @@
-# Sourced by benches/load and benches/kill: a gateway with generated subscribers between `veilgate-sim load` and `sink`.
-# Environment: VEILGATE_BENCH_DIR (kept between runs, default target/bench), SUBSCRIBERS (default 1000000).
+# Sourced by the scripts here: a gateway with generated subscribers between `veilgate-sim load` and `sink`.
+# Environment: VEILGATE_BENCH_DIR (kept between runs, default target/bench), SUBSCRIBERS (default 1000000), NO_BUILD, BIN (folder of
+# the two programs), TLS=1 (mutual TLS north).
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
-bin=$target/release
+bin=${BIN:-$target/release}
 dir=${VEILGATE_BENCH_DIR:-$target/bench}
 subscribers=${SUBSCRIBERS:-1000000}
 north=127.0.0.1:${NORTH_PORT:-27750}
 south=127.0.0.1:${SOUTH_PORT:-27760}
+tls_north=127.0.0.1:${TLS_PORT:-27755}
 ops=127.0.0.1:${OPS_PORT:-27770}
 edi_key=00112233445566778899aabbccddeeff
 
@@ -31,6 +33,7 @@ prepare() {
     "$bin/veilgate-sim" feed --subscribers "$subscribers" --seed 1 --out "$feed" --kid k1 --edi-key $edi_key
   fi
   rm -rf "$dir/data" "$dir"/*.log
+  [ -z "${TLS:-}" ] || certificates
   printf '%s\n' $edi_key > "$dir/edi-k1.hex"
   local hash
   hash=$(echo benchpwd | "$bin/veilgate" hash-password)
@@ -43,6 +46,7 @@ key_file = "edi-k1.hex"
 listen = "$north"
 window_in = 4000
 window_out = 4000
+$(tls_table)
 [[platforms]]
 id = "notary-1"
 proof = "optional"
@@ -78,6 +82,25 @@ file = "veilgate.log"
 EOF
 }
 
+tls_table() {
+  [ -z "${TLS:-}" ] || printf '[north.tls]\nlisten = "%s"\ncertificate = "server.pem"\nkey = "server.key"\nclient_ca = "ca.pem"\n' "$tls_north"
+}
+
+# An authority, and certificates of it for the gateway and the client.
+certificates() {
+  [ ! -f "$dir/client.pem" ] || return 0
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=bench-ca \
+    -keyout "$dir/ca.key" -out "$dir/ca.pem" 2>/dev/null
+  local name
+  for name in server client; do
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$name" \
+      -keyout "$dir/$name.key" -out "$dir/$name.csr" 2>/dev/null
+    printf 'subjectAltName=DNS:localhost\n' > "$dir/$name.ext"
+    openssl x509 -req -in "$dir/$name.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 30 \
+      -extfile "$dir/$name.ext" -out "$dir/$name.pem" 2>/dev/null
+  done
+}
+
 ready() {
   for _ in $(seq 300); do
     curl -fs "http://$ops/readyz" >/dev/null 2>&1 && return 0
@@ -103,7 +126,24 @@ import_feed() {
   "$bin/veilgate" --config "$dir/veilgate.toml" identity import --bindings "$feed/bindings.csv" --tenures "$feed/tenures.csv"
 }
 
+# The sink's report of what it got so far.
+sunk() {
+  kill "$sink_pid" 2>/dev/null && wait "$sink_pid" 2>/dev/null
+  sink_pid=
+  tail -1 "$dir/sink.out"
+}
+
+# A number of the report's top level: figure FILE NAME
+figure() {
+  sed -n "s/^  \"$2\": \([0-9.]*\),\{0,1\}$/\1/p" "$1" | head -1
+}
+
 load() {
-  "$bin/veilgate-sim" load --address "$north" --system-id bench --password benchpwd --source 10690001 --receipts \
-    --recipients "$dir/feed-$subscribers/recipients.csv" "$@"
+  local way=(--address "$north")
+  if [ -n "${TLS:-}" ]; then
+    way=(--address "$tls_north" --tls-ca "$dir/ca.pem" --tls-certificate "$dir/client.pem" --tls-key "$dir/client.key")
+  fi
+  "$bin/veilgate-sim" load "${way[@]}" --system-id bench --password benchpwd --source 10690001 --receipts \
+    --recipients "$dir/feed-$subscribers/recipients.csv" ${gateway_pid:+--watch "gateway=$gateway_pid"} \
+    ${sink_pid:+--watch "sink=$sink_pid"} "$@"
 }

@@ -8,6 +8,7 @@ pub mod load;
 pub mod machine;
 pub mod message;
 pub mod output;
+pub mod page;
 mod pump;
 pub mod random;
 pub mod raw;

@@ -29,6 +29,8 @@ enum Command {
     Sink(cli::sink::Arguments),
     /// Test data: subscriber feed, recipients, authorizations.
     Feed(cli::feed::Arguments),
+    /// A page of one report of load, or a comparison of several.
+    Report(cli::report::Arguments),
     /// Compare the logs of load and sink: anything lost, anything twice?
     Reconcile(cli::reconcile::Arguments),
 }
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             Command::Load(arguments) => cli::load::run(*arguments).await,
             Command::Sink(arguments) => cli::sink::run(arguments).await,
             Command::Feed(arguments) => cli::feed::run(arguments),
+            Command::Report(arguments) => cli::report::run(&arguments),
             Command::Reconcile(arguments) => cli::reconcile::run(&arguments),
         }
     });

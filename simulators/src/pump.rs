@@ -28,6 +28,10 @@ pub(crate) trait Peer {
     fn deadline(&self, now: u64) -> u64;
     /// Nothing more to say: close when the output is written.
     fn finished(&self) -> bool;
+    /// Takes it anything in?
+    fn reads(&self) -> bool {
+        true
+    }
 }
 
 struct Pump<S> {
@@ -69,7 +73,8 @@ where
             return Ok(());
         }
         pump.arm(peer.deadline(now), now);
-        poll_fn(|cx| pump.poll(cx)).await?;
+        let reads = peer.reads();
+        poll_fn(|cx| pump.poll(cx, reads)).await?;
         pump.hand_over(peer)?;
     }
 }
@@ -85,9 +90,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
     }
 
     /// Writes and reads as far as the stream allows; ready as soon as anything moved.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+    fn poll(&mut self, cx: &mut Context<'_>, reads: bool) -> Poll<Result<(), WireError>> {
         let mut moved = self.poll_write(cx)?;
-        if self.out.len() - self.sent < OUTPUT_LIMIT {
+        if reads && self.out.len() - self.sent < OUTPUT_LIMIT {
             moved |= self.poll_read(cx)?;
         }
         moved |= self.timer.as_mut().poll(cx).is_ready();

@@ -1,26 +1,30 @@
 //! `veilgate-sim load`.
 
+#[cfg(feature = "live")]
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use veilgate_simulators::load::{
-    self, Content, Expectation, LoadOptions, Plan, RecipientForm, Recipients, Report,
+    self, Content, Expectation, LoadOptions, Plan, Progress, RecipientForm, Recipients, Report, Script, Way,
 };
 use veilgate_simulators::message::Address;
 use veilgate_simulators::output;
 
-use super::{TlsArguments, version};
+use super::{TlsArguments, stopped, version};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The server.
     #[arg(long)]
     address: SocketAddr,
-    /// Account.
-    #[arg(long)]
+    /// A script: phases, accounts, mixes, expectations.
+    #[arg(long, conflicts_with_all = ["rate", "duration", "count", "text_length", "text_prefix", "ucs2", "tick"])]
+    script: Option<PathBuf>,
+    /// Account; of a script its accounts, if it has some.
+    #[arg(long, default_value = "", required_unless_present = "script")]
     system_id: String,
     /// Password.
     #[arg(long, default_value = "")]
@@ -28,6 +32,9 @@ pub(crate) struct Arguments {
     /// SMPP version.
     #[arg(long, default_value = "3.4", value_parser = version)]
     version: u8,
+    /// Send by Kannel's sendsms (HTTP) instead of SMPP, one request at a time on each connection.
+    #[arg(long)]
+    kannel: bool,
     #[command(flatten)]
     tls: TlsArguments,
     /// Connections, each a transceiver.
@@ -94,7 +101,7 @@ pub(crate) struct Arguments {
     /// Messages remembered for their receipt.
     #[arg(long, default_value_t = 4_000_000)]
     track_limit: usize,
-    /// Write the report as JSON.
+    /// Write the report as JSON; `-` is standard output, which gets nothing else then.
     #[arg(long)]
     json: Option<PathBuf>,
     /// Tell this process's processor time and memory in the report: NAME=PID, repeatable.
@@ -103,7 +110,13 @@ pub(crate) struct Arguments {
     /// Exit code 3 if this does not hold, such as p99_ms=15, rate=1000 or lost=0; repeatable.
     #[arg(long)]
     expect: Vec<Expectation>,
-    /// No progress lines.
+    /// Write the report as a page that needs nothing else, for any browser.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// Title of the report.
+    #[arg(long)]
+    title: Option<String>,
+    /// No live view and no progress lines.
     #[arg(long)]
     quiet: bool,
 }
@@ -115,26 +128,27 @@ const UNCLEAN: u8 = 1;
 const FAILED: u8 = 3;
 
 pub(crate) async fn run(mut arguments: Arguments) -> Result<ExitCode, String> {
-    let (json, quiet, register) = (arguments.json.clone(), arguments.quiet, arguments.register);
+    let json = arguments.json.take();
+    let alone = json.as_deref() == Some(Path::new("-"));
+    let quiet = arguments.quiet || alone;
+    let (page, watch) = (arguments.report.take(), std::mem::take(&mut arguments.watch));
+    let mut expect = std::mem::take(&mut arguments.expect);
     let file = arguments.recipients.clone();
-    let watch = std::mem::take(&mut arguments.watch);
-    let expect = std::mem::take(&mut arguments.expect);
-    let plan = Plan { watch, ..Plan::from(options(arguments)?) };
+    let (plan, register) = plan(arguments, &mut expect)?;
+    let plan = Plan { watch, ..plan };
     if let Some(file) = file.filter(|_| register) {
         let registration = plan.registration(&file).map_err(|error| error.to_string())?;
         let report = measured(registration, quiet).await?;
-        output::line(&format!("registered {} at {:.0}/s", report.accepted, report.submit_rate));
+        if !alone {
+            output::line(&format!("registered {} at {:.0}/s", report.accepted, report.submit_rate));
+        }
         if report.accepted < report.submitted {
-            output::line(&report.text());
+            output::complain(&report.text());
         }
     }
     let mut report = measured(plan, quiet).await?;
     report.checks = expect.iter().map(|each| each.check(&report)).collect();
-    output::line(&report.text());
-    if let Some(path) = json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-        std::fs::write(path, text).map_err(|error| error.to_string())?;
-    }
+    write(&report, json.as_deref(), page.as_deref())?;
     Ok(match report.checks.iter().all(|check| check.holds) {
         false => ExitCode::from(FAILED),
         true if report.is_clean() => ExitCode::SUCCESS,
@@ -142,18 +156,92 @@ pub(crate) async fn run(mut arguments: Arguments) -> Result<ExitCode, String> {
     })
 }
 
-async fn measured(plan: Plan, quiet: bool) -> Result<Report, String> {
-    let terminal = std::io::stdout().is_terminal();
-    let outcome = load::play(plan, |progress| match (quiet, terminal) {
-        (true, _) => {}
-        (_, true) => output::rewrite(&progress.line()),
-        (_, false) => output::line(&progress.line()),
-    });
-    let report = outcome.await.map_err(|error| error.to_string())?;
-    if terminal && !quiet {
-        output::line("");
+/// What to do, and whether recipients are registered first; adds the script's expectations to `expect`.
+fn plan(arguments: Arguments, expect: &mut Vec<Expectation>) -> Result<(Plan, bool), String> {
+    let (script, register) = (arguments.script.clone(), arguments.register);
+    let form = arguments.known.unwrap_or(arguments.recipient_form);
+    let title = arguments.title.clone();
+    let way = if arguments.kannel { Way::Kannel } else { Way::Smpp };
+    let mut plan = Plan::from(options(arguments)?);
+    let mut registers = register;
+    if let Some(path) = script {
+        let script = Script::read(&path).map_err(|error| error.to_string())?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        plan = script.plan(plan, folder, form).map_err(|error| error.to_string())?;
+        expect.extend(script.expectations().map_err(|error| error.to_string())?);
+        registers |= script.registers();
     }
-    Ok(report)
+    plan.way = way;
+    plan.title = title.unwrap_or(plan.title);
+    Ok((plan, registers))
+}
+
+fn write(report: &Report, json: Option<&Path>, page: Option<&Path>) -> Result<(), String> {
+    let failed = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let text = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
+    match json {
+        Some(path) if path == Path::new("-") => output::line(&text),
+        Some(path) => {
+            output::line(&report.text());
+            std::fs::write(path, &text).map_err(|error| failed(path, error))?;
+        }
+        None => output::line(&report.text()),
+    }
+    if let Some(path) = page {
+        let made = veilgate_simulators::page::render(&[text]).map_err(|error| error.to_string())?;
+        std::fs::write(path, made).map_err(|error| failed(path, error))?;
+    }
+    Ok(())
+}
+
+async fn measured(plan: Plan, quiet: bool) -> Result<Report, String> {
+    let mut view = View::new(&plan.title, quiet);
+    let report = tokio::select! {
+        outcome = load::play(plan, |progress| view.show(progress)) => outcome.map_err(|error| error.to_string()),
+        () = stopped() => Err("stopped".to_owned()),
+    };
+    view.leave();
+    report
+}
+
+/// How a run is watched.
+enum View {
+    Nothing,
+    Lines,
+    #[cfg(feature = "live")]
+    Live(Box<super::live::Live>),
+}
+
+impl View {
+    fn new(title: &str, quiet: bool) -> Self {
+        match quiet {
+            true => Self::Nothing,
+            #[cfg(feature = "live")]
+            false if std::io::stdout().is_terminal() => {
+                super::live::Live::new(title).map_or(Self::Lines, |live| Self::Live(Box::new(live)))
+            }
+            false => {
+                let _ = title;
+                Self::Lines
+            }
+        }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        match self {
+            Self::Nothing => {}
+            Self::Lines => output::line(&progress.line()),
+            #[cfg(feature = "live")]
+            Self::Live(live) => live.show(progress),
+        }
+    }
+
+    fn leave(self) {
+        #[cfg(feature = "live")]
+        if let Self::Live(live) = self {
+            live.leave();
+        }
+    }
 }
 
 /// Reads `NAME=PID`.

@@ -2,8 +2,11 @@
 
 pub(crate) mod esme;
 pub(crate) mod feed;
+#[cfg(feature = "live")]
+mod live;
 pub(crate) mod load;
 pub(crate) mod reconcile;
+pub(crate) mod report;
 pub(crate) mod sink;
 pub(crate) mod smsc;
 

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use veilgate_simulators::load::Script;
 use veilgate_simulators::sink::{Sink, SinkOptions};
 use veilgate_simulators::smsc::ReceiptWhen;
 use veilgate_simulators::{clock, output};
@@ -31,18 +33,27 @@ pub(crate) struct Arguments {
     /// Append `destination id tag` per message.
     #[arg(long)]
     log: Option<PathBuf>,
+    /// A script whose [sink] table says what it does besides taking everything.
+    #[arg(long)]
+    script: Option<PathBuf>,
     /// Print the counters every second.
     #[arg(long)]
     progress: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, String> {
+    let script = match &arguments.script {
+        Some(path) => Script::read(path).map_err(|error| error.to_string())?.sink().cloned(),
+        None => None,
+    };
+    let receipts = script.as_ref().and_then(|script| script.receipts).unwrap_or(arguments.receipts);
     let options = SinkOptions {
         listen: arguments.listen,
         decimal: arguments.decimal,
         // Ids must not repeat after a restart: they begin with the second of the start.
         first_id: u64::try_from(clock::wall().0 / 1_000).unwrap_or(1) << 28,
-        receipts: arguments.receipts,
+        receipts,
+        script: script.map(Arc::new),
         receipt_delay: Duration::from_millis(arguments.receipt_delay),
         deliver_window: arguments.deliver_window,
         log: arguments.log,

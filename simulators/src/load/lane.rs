@@ -13,6 +13,7 @@ use crate::random::mix;
 pub(super) struct Lane {
     pub(super) system_id: String,
     pub(super) password: String,
+    pub(super) source: String,
     pub(super) window: usize,
     pub(super) binds: u64,
     /// Messages it sends at most.
@@ -69,6 +70,7 @@ impl Lane {
         Ok(Self {
             system_id: account.system_id.clone(),
             password: account.password.clone(),
+            source: account.source.digits.clone(),
             window: account.window.max(1),
             binds: u64::try_from(account.binds.max(1)).unwrap_or(1),
             count: plan.count.map_or(u64::MAX, |count| part(count, bounds)),

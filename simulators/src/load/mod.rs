@@ -2,6 +2,7 @@
 //! rate whatever the server does (open loop; latencies count from the moment a message was meant to go).
 
 mod expectation;
+mod kannel;
 mod lane;
 mod outgoing;
 mod peer;
@@ -9,6 +10,7 @@ mod plan;
 mod processes;
 mod recipients;
 mod report;
+mod script;
 mod series;
 mod shared;
 mod template;
@@ -19,6 +21,7 @@ pub use plan::{Account, Pace, Phase, Plan, Way};
 pub use processes::{ProcessPoint, ProcessReport};
 pub use recipients::{RecipientForm, Recipients, RecipientsError, Row};
 pub use report::{AccountReport, Distribution, FORM, PhaseReport, Progress, Quantiles, Report};
+pub use script::{Script, ScriptError};
 pub use template::{Content, Kind, Misfit};
 
 use std::fs::OpenOptions;
@@ -33,6 +36,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::clock;
 use crate::pump;
 use crate::tls::{self, TlsOptions};
+use kannel::HttpPeer;
 use peer::{LoadPeer, Stage};
 use series::Totals;
 use shared::Shared;
@@ -172,11 +176,27 @@ pub async fn play(plan: Plan, mut progress: impl FnMut(&Progress) + Send) -> Res
     let mut totals = Totals::new(&shared)?;
     let begun = shared.begin();
     let mut tasks = JoinSet::new();
+    let callbacks = match shared.plan.way {
+        Way::Smpp => None,
+        Way::Kannel => Some(kannel::serve_receipts(Arc::clone(&shared)).await.map_err(LoadError::Connect)?),
+    };
     for (index, stream) in (0u64..).zip(streams) {
-        let peer = LoadPeer::new(Arc::clone(&shared), index).ok_or(LoadError::Empty)?;
-        tasks.spawn(serve(Arc::clone(&shared), index, peer, stream));
+        let bind = Arc::clone(&shared);
+        match &callbacks {
+            None => {
+                let peer = LoadPeer::new(bind, index).ok_or(LoadError::Empty)?;
+                tasks.spawn(serve(Arc::clone(&shared), index, peer, stream));
+            }
+            Some((address, _)) => {
+                let peer = HttpPeer::new(bind, index, *address).ok_or(LoadError::Empty)?;
+                tasks.spawn(serve_http(Arc::clone(&shared), index, peer, stream));
+            }
+        }
     }
     let refused = watch(&shared, begun, &mut totals, &mut tasks, &mut progress).await;
+    if let Some((_, task)) = callbacks {
+        task.abort();
+    }
     totals.take(&shared, begun);
     let report = totals.report(&shared, begun);
     match refused {
@@ -271,6 +291,22 @@ async fn serve(shared: Arc<Shared>, index: u64, mut peer: LoadPeer, mut stream: 
     peer.stage()
 }
 
+/// Runs one connection to Kannel, over as many as it takes: smsbox closes them now and then.
+async fn serve_http(shared: Arc<Shared>, index: u64, mut peer: HttpPeer, mut stream: tls::Stream) -> Stage {
+    loop {
+        let ended = pump::run(stream, &mut peer).await;
+        if peer.stage() == Stage::Over {
+            break;
+        }
+        peer.lost();
+        let again = reconnect(&shared).await;
+        let (Some(again), true) = (again, ended.is_err()) else { break };
+        stream = again;
+    }
+    finish(&shared, index);
+    peer.stage()
+}
+
 /// Tries to connect until it works or the patience is at its end.
 async fn reconnect(shared: &Shared) -> Option<tls::Stream> {
     let begun = clock::now();
@@ -290,5 +326,7 @@ fn finish(shared: &Shared, index: u64) {
     stats.bound = false;
 }
 
+#[cfg(test)]
+mod scripted;
 #[cfg(test)]
 mod tests;

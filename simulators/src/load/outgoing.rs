@@ -67,6 +67,18 @@ impl Outgoing {
         (&self.lane.system_id, &self.lane.password)
     }
 
+    /// The service number messages come from.
+    pub(super) fn source(&self) -> &str {
+        &self.lane.source
+    }
+
+    /// The recipient's address alone.
+    pub(super) fn address(&self, next: Next) -> &[u8] {
+        let (fields, _) = self.lane.recipients.of(next.turn);
+        let address = fields.get(2..).unwrap_or_default();
+        address.strip_suffix(&[0]).unwrap_or(address)
+    }
+
     /// Leaves the phases that are over by `now`.
     pub(super) fn advance(&mut self, now: u64, stats: &mut Stats) {
         while let Some(play) = self.play() {

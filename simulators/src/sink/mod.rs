@@ -1,7 +1,11 @@
 //! A fast SMSC: takes everything, answers with an id, sends receipts. Raw framing and templates, for hundreds
 //! of thousands of messages a second; for rules and replies there is [`crate::smsc`].
 
+mod faults;
 mod peer;
+mod script;
+
+pub use script::{Delay, Refusal, Reply, SinkScript, Weather};
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -20,6 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::pump;
 use crate::smsc::ReceiptWhen;
+use faults::Started;
 use peer::{Parked, SinkPeer};
 
 /// Settings of a sink.
@@ -43,6 +48,8 @@ pub struct SinkOptions {
     pub max_sessions: usize,
     /// Receipts waiting per connection; beyond it messages are answered with queue full (0x14).
     pub queue_limit: usize,
+    /// What it does besides taking everything.
+    pub script: Option<Arc<SinkScript>>,
 }
 
 impl Default for SinkOptions {
@@ -57,6 +64,7 @@ impl Default for SinkOptions {
             log: None,
             max_sessions: 1_000,
             queue_limit: 4_000_000,
+            script: None,
         }
     }
 }
@@ -68,13 +76,15 @@ pub struct SinkCounters {
     pub binds: u64,
     /// Messages accepted.
     pub submits: u64,
-    /// Messages refused because too many receipts wait.
+    /// Messages refused: too many receipts wait, or the script says so.
     pub refused: u64,
     /// Receipts sent, repeats included.
     pub receipts: u64,
-    /// Receipts answered with status 0.
+    /// Replies sent, repeats included.
+    pub replies: u64,
+    /// Receipts and replies answered with status 0.
     pub delivered: u64,
-    /// Receipts answered with another status.
+    /// Receipts and replies answered with another status.
     pub undelivered: u64,
 }
 
@@ -94,10 +104,15 @@ struct Shared {
     next_id: AtomicU64,
     log: Option<Mutex<File>>,
     parked: Mutex<HashMap<Vec<u8>, Arc<Parking>>>,
+    /// Of the script: its clock, and `data_coding` and octets of its replies.
+    started: Started,
+    replies: Vec<(u8, Vec<u8>)>,
+    connections: AtomicU64,
     binds: AtomicU64,
     submits: AtomicU64,
     refused: AtomicU64,
     receipts: AtomicU64,
+    replies_sent: AtomicU64,
     delivered: AtomicU64,
     undelivered: AtomicU64,
 }
@@ -159,7 +174,12 @@ impl Sink {
             Some(path) => Some(Mutex::new(OpenOptions::new().create(true).append(true).open(path)?)),
             None => None,
         };
+        let replies = options.script.iter().flat_map(|script| &script.replies);
+        let replies = replies.map(|reply| reply.encode().unwrap_or_default()).collect();
         let shared = Arc::new(Shared {
+            started: Started::default(),
+            replies,
+            connections: AtomicU64::new(0),
             next_id: AtomicU64::new(options.first_id),
             options,
             log,
@@ -168,6 +188,7 @@ impl Sink {
             submits: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             receipts: AtomicU64::new(0),
+            replies_sent: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             undelivered: AtomicU64::new(0),
         });
@@ -213,6 +234,7 @@ impl Running {
             submits: read(&self.shared.submits),
             refused: read(&self.shared.refused),
             receipts: read(&self.shared.receipts),
+            replies: read(&self.shared.replies_sent),
             delivered: read(&self.shared.delivered),
             undelivered: read(&self.shared.undelivered),
         }

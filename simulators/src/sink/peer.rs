@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::faults::{Faults, Late, Verdict};
 use super::{Parking, Shared};
 use crate::clock;
 use crate::pump::{BATCH, Peer};
 use crate::raw::{self, Cursor, Header, Misframed, Short};
+use crate::receipt::State;
 use crate::smsc::ReceiptWhen;
 
 const IDS_AT_A_TIME: u64 = 1_024;
@@ -15,21 +17,30 @@ const SEQUENCES: u32 = 0x7FFF_FFFF;
 const MILLISECOND: u64 = 1_000_000;
 
 /// An address kept in place: ton, npi, length, octets.
-#[derive(Clone, Copy)]
-struct Place {
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
     ton: u8,
     npi: u8,
     length: u8,
     octets: [u8; 20],
 }
 
-/// A receipt to be sent.
-#[derive(Clone, Copy)]
+/// A receipt or reply to be sent; ordered by the time it is due.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Parked {
-    due: u64,
-    id: u64,
-    source: Place,
-    destination: Place,
+    pub(super) due: u64,
+    pub(super) id: u64,
+    pub(super) form: Form,
+    pub(super) source: Place,
+    pub(super) destination: Place,
+}
+
+/// What a deliver_sm of the sink is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Form {
+    Receipt(State),
+    /// The script's reply of this number.
+    Reply(u8),
 }
 
 #[derive(Default)]
@@ -37,6 +48,7 @@ struct Tally {
     submits: u64,
     refused: u64,
     receipts: u64,
+    replies: u64,
     delivered: u64,
     undelivered: u64,
 }
@@ -44,6 +56,8 @@ struct Tally {
 /// The state of one connection.
 pub(super) struct SinkPeer {
     shared: Arc<Shared>,
+    /// Of a scripted sink only.
+    faults: Option<Box<Faults>>,
     parking: Option<Arc<Parking>>,
     receives: bool,
     closing: bool,
@@ -61,7 +75,10 @@ pub(super) struct SinkPeer {
 impl SinkPeer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let delay = u64::try_from(shared.options.receipt_delay.as_nanos()).unwrap_or(u64::MAX);
+        let connection = shared.connections.fetch_add(1, Ordering::Relaxed);
+        let script = shared.options.script.as_ref();
         Self {
+            faults: script.map(|script| Box::new(Faults::new(Arc::clone(script), connection))),
             shared,
             parking: None,
             receives: false,
@@ -81,18 +98,22 @@ impl SinkPeer {
     /// Leaves what was not delivered to the account's other connections.
     pub(super) fn park_all(&mut self) {
         if let Some(parking) = &self.parking {
-            let rest = self.inflight.drain(..).flatten().chain(self.waiting.drain(..));
+            let later = self.faults.iter_mut().flat_map(|faults| faults.leave());
+            let rest = self.inflight.drain(..).flatten().chain(self.waiting.drain(..)).chain(later);
             parking.put(rest, self.shared.options.queue_limit);
         }
         self.report();
     }
 
     fn handle(&mut self, now: u64, header: Header, body: &[u8], out: &mut Vec<u8>) {
+        if self.faults.as_ref().is_some_and(|faults| faults.silent()) {
+            return;
+        }
         match header.id {
             4 => self.submit(now, header.sequence, body, out),
             0x8000_0005 => self.answered(now, header),
             0x15 => raw::put_header(out, 0x8000_0015, 0, header.sequence),
-            1 | 2 | 9 => self.bind(header, body, out),
+            1 | 2 | 9 => self.bind(now, header, body, out),
             6 => {
                 raw::put_header(out, 0x8000_0006, 0, header.sequence);
                 self.closing = true;
@@ -102,7 +123,10 @@ impl SinkPeer {
         }
     }
 
-    fn bind(&mut self, header: Header, body: &[u8], out: &mut Vec<u8>) {
+    fn bind(&mut self, now: u64, header: Header, body: &[u8], out: &mut Vec<u8>) {
+        if let Some(faults) = &mut self.faults {
+            faults.bound(now);
+        }
         let system_id = Cursor(body).text().unwrap_or_default();
         self.parking = Some(self.shared.parking(system_id));
         self.receives = header.id != 2;
@@ -114,10 +138,10 @@ impl SinkPeer {
     }
 
     fn submit(&mut self, now: u64, sequence: u32, body: &[u8], out: &mut Vec<u8>) {
-        let Some(parking) = &self.parking else {
+        if self.parking.is_none() {
             raw::put_header(out, 0x8000_0004, 4, sequence);
             return;
-        };
+        }
         let Some(short) = Short::read(body) else {
             raw::put_header(out, 0x8000_0004, 1, sequence);
             return;
@@ -127,33 +151,75 @@ impl SinkPeer {
             ReceiptWhen::Always => true,
             ReceiptWhen::Asked => short.registered_delivery & 3 != 0,
         };
-        if wanted && self.waiting.len() >= self.shared.options.queue_limit {
+        let owed = self.faults.as_ref().map_or(0, |faults| faults.owed());
+        if (wanted || owed > 0) && self.waiting.len() + owed >= self.shared.options.queue_limit {
             raw::put_header(out, 0x8000_0004, 0x14, sequence);
             self.tally.refused += 1;
             return;
         }
-        let id = next_id(&mut self.ids, &self.shared);
-        let mut room = [0; 20];
-        let base = if self.shared.options.decimal { 10 } else { 16 };
-        let spelled = raw::spell(id, base, &mut room);
-        raw::put_text_response(out, 0x8000_0004, sequence, spelled);
-        if self.shared.log.is_some() {
-            log(&mut self.lines, &short, spelled);
+        if self.faults.is_some() {
+            self.submit_scripted(now, (sequence, wanted), &short, out);
+            return;
         }
-        self.tally.submits += 1;
+        let id = self.take(&short);
+        self.answer(id, sequence, out);
         if wanted {
-            let receipt = Parked {
-                due: now.saturating_add(self.delay),
-                id,
-                source: Place::new(short.destination),
-                destination: Place::new(short.source),
-            };
+            let due = now.saturating_add(self.delay);
+            let receipt = Parked::new(due, id, &short);
             if self.receives {
                 self.waiting.push_back(receipt);
-            } else {
+            } else if let Some(parking) = &self.parking {
                 parking.put([receipt], self.shared.options.queue_limit);
             }
         }
+    }
+
+    /// What a scripted sink does with a message.
+    fn submit_scripted(
+        &mut self,
+        now: u64,
+        (sequence, wanted): (u32, bool),
+        short: &Short<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let Some(faults) = &mut self.faults else { return };
+        let due = match faults.judge(now, &self.shared.started) {
+            Verdict::Take(due) => due,
+            Verdict::Refuse(status, due) => {
+                self.tally.refused += 1;
+                return faults.owe(Late { due, sequence, status, id: 0 });
+            }
+            Verdict::Ignore => return,
+        };
+        let id = self.take(short);
+        if due <= now {
+            self.answer(id, sequence, out);
+        }
+        let Some(faults) = &mut self.faults else { return };
+        if due > now {
+            faults.owe(Late { due, sequence, status: 0, id });
+        }
+        faults.follow(due, Parked::new(due, id, short), wanted);
+    }
+
+    /// Accepts a message: gives its id.
+    fn take(&mut self, short: &Short<'_>) -> u64 {
+        let id = next_id(&mut self.ids, &self.shared);
+        if self.shared.log.is_some() {
+            let (base, mut room) = (self.base_of_ids(), [0; 20]);
+            log(&mut self.lines, short, raw::spell(id, base, &mut room));
+        }
+        self.tally.submits += 1;
+        id
+    }
+
+    fn answer(&self, id: u64, sequence: u32, out: &mut Vec<u8>) {
+        let mut room = [0; 20];
+        raw::put_text_response(out, 0x8000_0004, sequence, raw::spell(id, self.base_of_ids(), &mut room));
+    }
+
+    fn base_of_ids(&self) -> u64 {
+        if self.shared.options.decimal { 10 } else { 16 }
     }
 
     fn answered(&mut self, now: u64, header: Header) {
@@ -174,30 +240,55 @@ impl SinkPeer {
         }
     }
 
-    fn send(&mut self, receipt: Parked, out: &mut Vec<u8>) {
+    fn send(&mut self, parked: Parked, out: &mut Vec<u8>) {
+        match parked.form {
+            Form::Receipt(state) => self.send_receipt(parked, state, out),
+            Form::Reply(index) => self.send_reply(parked, usize::from(index), out),
+        }
+    }
+
+    /// Begins a deliver_sm from the subscriber to the service number; gives its place.
+    fn deliver(&mut self, parked: Parked, out: &mut Vec<u8>) -> usize {
         let position = u32::try_from(self.inflight.len()).unwrap_or(0);
         let mark = raw::begin(out, 5, 0, self.base.wrapping_add(position) & SEQUENCES);
-        self.inflight.push_back(Some(receipt));
+        self.inflight.push_back(Some(parked));
         out.push(0);
-        receipt.source.put(out);
-        receipt.destination.put(out);
+        parked.source.put(out);
+        parked.destination.put(out);
+        mark
+    }
+
+    fn send_reply(&mut self, parked: Parked, index: usize, out: &mut Vec<u8>) {
+        let Some((data_coding, octets)) = self.shared.replies.get(index) else { return };
+        let (data_coding, octets) = (*data_coding, octets.clone());
+        let mark = self.deliver(parked, out);
+        out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, data_coding, 0]);
+        out.push(u8::try_from(octets.len()).unwrap_or(0));
+        out.extend_from_slice(&octets);
+        raw::end(out, mark);
+        self.tally.replies += 1;
+    }
+
+    fn send_receipt(&mut self, receipt: Parked, state: State, out: &mut Vec<u8>) {
+        let mark = self.deliver(receipt, out);
         out.extend_from_slice(&[4, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let length_at = out.len() - 1;
         let mut room = [0; 20];
-        let base = if self.shared.options.decimal { 10 } else { 16 };
-        let id = raw::spell(receipt.id, base, &mut room);
+        let id = raw::spell(receipt.id, self.base_of_ids(), &mut room);
         out.extend_from_slice(b"id:");
         out.extend_from_slice(id);
         out.extend_from_slice(b" sub:001 dlvrd:001 submit date:");
         out.extend_from_slice(&self.date);
         out.extend_from_slice(b" done date:");
         out.extend_from_slice(&self.date);
-        out.extend_from_slice(b" stat:DELIVRD err:000 text:");
+        out.extend_from_slice(b" stat:");
+        out.extend_from_slice(state.text().as_bytes());
+        out.extend_from_slice(if state == State::Delivered { b" err:000 text:" } else { b" err:011 text:" });
         let length = u8::try_from(out.len() - length_at - 1).unwrap_or(0);
         raw::patch(out, length_at, &[length]);
         out.extend_from_slice(&[0, 0x1E, 0, u8::try_from(id.len() + 1).unwrap_or(0)]);
         out.extend_from_slice(id);
-        out.extend_from_slice(&[0, 0x04, 0x27, 0, 1, 2]);
+        out.extend_from_slice(&[0, 0x04, 0x27, 0, 1, state.octet()]);
         raw::end(out, mark);
         self.tally.receipts += 1;
     }
@@ -209,6 +300,7 @@ impl SinkPeer {
             (&self.shared.submits, tally.submits),
             (&self.shared.refused, tally.refused),
             (&self.shared.receipts, tally.receipts),
+            (&self.shared.replies_sent, tally.replies),
             (&self.shared.delivered, tally.delivered),
             (&self.shared.undelivered, tally.undelivered),
         ];
@@ -220,6 +312,7 @@ impl SinkPeer {
 
 impl Peer for SinkPeer {
     fn receive(&mut self, now: u64, input: &[u8], out: &mut Vec<u8>) -> Result<usize, Misframed> {
+        self.look(now);
         let mut used = 0;
         while let Some((header, body)) = raw::first(input.get(used..).unwrap_or_default())? {
             self.handle(now, header, body, out);
@@ -230,7 +323,11 @@ impl Peer for SinkPeer {
     }
 
     fn fill(&mut self, now: u64, out: &mut Vec<u8>) {
-        if !self.receives {
+        if self.faults.is_some() {
+            self.look(now);
+            self.pay(now, out);
+        }
+        if !self.receives || self.faults.as_ref().is_some_and(|faults| faults.silent()) {
             return;
         }
         if now.saturating_sub(self.date_at) > 1_000 * MILLISECOND {
@@ -252,6 +349,52 @@ impl Peer for SinkPeer {
     }
 
     fn deadline(&self, now: u64) -> u64 {
+        let scripted = self.faults.as_ref().map_or(u64::MAX, |faults| faults.deadline(now));
+        self.own_deadline(now).min(scripted).max(now + 1)
+    }
+
+    fn finished(&self) -> bool {
+        self.closing
+    }
+
+    fn reads(&self) -> bool {
+        !self.faults.as_ref().is_some_and(|faults| faults.deaf())
+    }
+}
+
+impl SinkPeer {
+    /// Looks at what the script says of this moment.
+    fn look(&mut self, now: u64) {
+        if let Some(faults) = &mut self.faults {
+            faults.look(now, &self.shared.started);
+            self.closing |= faults.cuts(now);
+        }
+    }
+
+    /// Sends the answers that are due and lets the deliveries that are due wait for the window.
+    fn pay(&mut self, now: u64, out: &mut Vec<u8>) {
+        let Some(faults) = self.faults.as_mut().filter(|faults| !faults.silent()) else { return };
+        let mut answers = Vec::new();
+        while let Some(late) = faults.due_answer(now) {
+            answers.push(late);
+        }
+        let mut parked = Vec::new();
+        while let Some(each) = faults.due_delivery(now) {
+            parked.push(each);
+        }
+        for Late { sequence, status, id, .. } in answers {
+            match status {
+                0 => self.answer(id, sequence, out),
+                _ => raw::put_header(out, 0x8000_0004, status, sequence),
+            }
+        }
+        match &self.parking {
+            Some(parking) if !self.receives => parking.put(parked, self.shared.options.queue_limit),
+            _ => self.waiting.extend(parked),
+        }
+    }
+
+    fn own_deadline(&self, now: u64) -> u64 {
         let room = self.inflight.len() < self.shared.options.deliver_window;
         match self.waiting.front() {
             Some(receipt) if self.receives && room => receipt.due.max(now + MILLISECOND / 2),
@@ -260,9 +403,13 @@ impl Peer for SinkPeer {
             _ => now + 1_000 * MILLISECOND,
         }
     }
+}
 
-    fn finished(&self) -> bool {
-        self.closing
+impl Parked {
+    /// The receipt of a message that arrived.
+    fn new(due: u64, id: u64, short: &Short<'_>) -> Self {
+        let (source, destination) = (Place::new(short.destination), Place::new(short.source));
+        Self { due, id, form: Form::Receipt(State::Delivered), source, destination }
     }
 }
 
