@@ -7,7 +7,9 @@ use veilgate_admission::{
     PlatformProfile, ProofPolicy, Tenant,
 };
 use veilgate_config::{self as config, Config};
-use veilgate_flow::{ChannelRules, Directory, FlowRules, NumberRules, OptOutRules, OptOutScope, ReplyRules};
+use veilgate_flow::{
+    ChannelRules, Directory, FlowRules, NumberRules, OptOutRules, OptOutScope, ReplyRules, ServiceType,
+};
 use veilgate_names::{AccountId, AccountKind};
 use veilgate_notary::PublicKey;
 use veilgate_smpp::session::SessionConfig;
@@ -46,6 +48,12 @@ pub fn flow_rules(config: &Config) -> FlowRules {
         reply_grace: flow.reply_grace,
         delivery_retry: flow.delivery_retry,
         max_text: many(flow.max_text),
+        max_remembered: usize::try_from(flow.remember_ended).unwrap_or(usize::MAX),
+        service_types: flow
+            .service_types
+            .iter()
+            .filter_map(|name| ServiceType::parse(name.as_str().as_bytes()))
+            .collect(),
         replies: replies(config),
         opt_out: opt_out(config),
         ..FlowRules::default()

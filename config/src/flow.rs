@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use veilgate_names::{KeyId, PlatformId, Timestamp};
 
-use crate::text::{FromText, count, hours, some_text, text, whole, yes};
+use crate::text::{FromText, count, hours, some_text, text, texts, whole, yes};
 use crate::words::JournalEngine;
 
 /// A key of encrypted device IDs, imported into the key ring at start.
@@ -52,6 +52,14 @@ pub struct Flow {
     /// The longest user data accepted, octets, 140-65535. Default 2048.
     #[serde(deserialize_with = "whole::<_, _, 140, 65_535>")]
     pub max_text: NonZeroU32,
+    /// How many ended messages are remembered, so that `query_sm` can tell of them, 0-100000000; 24 octets each. Default
+    /// 1000000.
+    #[serde(deserialize_with = "whole::<_, _, 0, 100_000_000>")]
+    pub remember_ended: u32,
+    /// What `service_type` may be beside empty; other submits get 0x15. It goes to the SMSC as it is. Default those of
+    /// SMPP 3.4.
+    #[serde(deserialize_with = "texts")]
+    pub service_types: Vec<ServiceName>,
     /// Attempts to hand a message to an SMSC, 1-255. Default 8.
     #[serde(deserialize_with = "whole::<_, _, 1, 255>")]
     pub max_attempts: u8,
@@ -97,6 +105,8 @@ impl Default for Flow {
             max_live_messages: count::<1_000_000>(),
             max_uncommitted: count::<100_000>(),
             max_text: count::<2048>(),
+            remember_ended: 1_000_000,
+            service_types: ServiceName::known(),
             max_attempts: 8,
             throttle_backoff_min: Duration::from_millis(200),
             throttle_backoff_max: Duration::from_secs(10),
@@ -110,6 +120,30 @@ impl Default for Flow {
             reply_grace: Duration::from_secs(72 * HOUR),
             delivery_retry: Duration::from_secs(5),
         }
+    }
+}
+
+/// A `service_type`: 1-5 printable ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceName(String);
+
+impl ServiceName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn known() -> Vec<Self> {
+        ["CMT", "CPT", "VMN", "VMA", "WAP", "USSD"].into_iter().filter_map(Self::from_text).collect()
+    }
+}
+
+impl FromText for ServiceName {
+    const EXPECTED: &'static str = "1-5 printable ASCII characters";
+    fn from_text(text: &str) -> Option<Self> {
+        let fits = (1..=5).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_graphic());
+        fits.then(|| Self(text.to_owned()))
     }
 }
 

@@ -21,7 +21,7 @@ mod words;
 pub use changes::{Changes, ListChanges};
 pub use consent::{Guessing, Registry};
 pub use error::ConfigError;
-pub use flow::{CarrierName, EdiKey, Flow, Identity, Journal, Ledger};
+pub use flow::{CarrierName, EdiKey, Flow, Identity, Journal, Ledger, ServiceName};
 pub use north::{North, NorthTls};
 pub use opt_out::{Confirmation, OptOut};
 pub use parties::{Account, Enterprise, Fingerprint, PasswordHash, Platform, PublicKey};

@@ -1,6 +1,7 @@
 //! One north SMPP connection: a sans-IO session driven on a socket and one timer. Reads in batches, answers when
 //! the journal has what was accepted, and delivers what waits for the account through the session's window.
 
+mod about;
 mod bind;
 mod deliver;
 mod requests;
@@ -16,7 +17,7 @@ use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, watch};
 use veilgate_admission::{Accounts, BindTicket, CertificateFingerprint};
-use veilgate_flow::{Attempt, Moment, Turn};
+use veilgate_flow::{Attempt, Moment, MultiResult, Turn};
 use veilgate_names::{AccountKind, MessageId, Monotonic};
 use veilgate_smpp::session::{CloseReason, Session, SessionConfig, State};
 use veilgate_smpp::side::North;
@@ -92,8 +93,8 @@ struct Connection {
     /// Who is woken after the answer is written.
     wakes: Wakes,
     unwritten_since: Option<Monotonic>,
-    /// Open submits by sequence number: since when, and whether it is a `data_sm`, answered in its own kind.
-    open: FxHashMap<u32, (Monotonic, bool)>,
+    /// Open requests by sequence number: since when, and what they are answered as.
+    open: FxHashMap<u32, (Monotonic, Kind)>,
     peer: Peer,
     began: Monotonic,
     shared: Arc<Shared>,
@@ -103,6 +104,15 @@ struct Bound {
     ticket: BindTicket,
     metrics: Arc<AccountMetrics>,
     receives: bool,
+}
+
+/// What a request is answered as, and what its answer says beside.
+enum Kind {
+    Submit,
+    Data,
+    Multi(Box<MultiResult>),
+    Cancel,
+    Replace,
 }
 
 /// What one pass over the input found.

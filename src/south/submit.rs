@@ -27,7 +27,7 @@ pub(super) fn submit(
         return false;
     };
     let submit = SouthSubmit {
-        service_type: CString::default(),
+        service_type: CString::new(message.body.service.as_bytes()).unwrap_or_default(),
         source,
         destination: &destination,
         esm_class: EsmClass(message.body.esm_class),
@@ -35,7 +35,8 @@ pub(super) fn submit(
         priority_flag: message.body.priority.min(3),
         schedule_delivery_time: Time::EMPTY,
         validity_period: Time::EMPTY,
-        registered_delivery: RegisteredDelivery(1),
+        // Its receipt is always needed here; what else the sender asked for, only if they did.
+        registered_delivery: RegisteredDelivery(1 | message.reports & BEYOND_RECEIPTS),
         replace_if_present_flag: 0,
         data_coding: message.body.data_coding,
         short_message,
@@ -50,6 +51,9 @@ pub(super) fn submit(
     };
     session.submit(&submit, message.id.0, now).is_ok()
 }
+
+/// Bits 2-4 of `registered_delivery`: the recipient's own acknowledgements, notifications on the way.
+const BEYOND_RECEIPTS: u8 = 0x1c;
 
 /// The key of a message whose SMSC gave it no id: no receipt can match it.
 pub(super) fn nameless(token: u64) -> IdKey {

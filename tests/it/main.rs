@@ -27,6 +27,8 @@ mod smpp_abuse;
 mod smpp_binds;
 mod smpp_framing;
 mod smpp_links;
+mod smpp_multi;
+mod smpp_query;
 mod smpp_raw;
 mod smpp_receipts;
 mod smpp_recipients;

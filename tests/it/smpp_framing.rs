@@ -33,7 +33,7 @@ async fn an_unknown_command_is_nacked_and_the_session_lives() {
     let mut unbound = Peer::connect(stage.north()).await;
     let mut bound = stage.bound("shop").await;
     for peer in [&mut unbound, &mut bound] {
-        for id in [0, 0x0a, 0x0112, 0x7fff_ffff, DELIVER_SM] {
+        for id in [0, 0x0a, 0x0114, 0x7fff_ffff, DELIVER_SM] {
             let answer = peer.call(id, vec![1; 100]).await;
             assert_eq!(
                 (answer.id, answer.status, answer.body.len()),

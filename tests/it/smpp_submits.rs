@@ -127,29 +127,6 @@ async fn receipts_go_to_who_asked() {
     }
 }
 
-/// Case 19: what is not offered is answered in its own kind with 0x03 and reason 1002; the session lives.
-#[tokio::test]
-async fn what_is_not_offered_is_said() {
-    let stage = Stage::plain().await;
-    for account in ["shop", "notary"] {
-        let mut peer = stage.bound(account).await;
-        let id = peer.accepted(&Message::to(&stage.people[0].pseudonym, "x")).await;
-        let source = "\0\x0110690001\0";
-        let bodies = [
-            (QUERY_SM, format!("{id}\0{source}")),
-            (CANCEL_SM, format!("\0{id}\0{source}\x05\0SomebodyElse\0")),
-            (REPLACE_SM, format!("{id}\0{source}\0\0\x01\0\x02hi")),
-            (SUBMIT_MULTI, format!("\0{source}\x01\x01\x05\0SomebodyElse\0\0\0\0\0\0\x01\0\0\0\x02hi")),
-        ];
-        for (command, body) in bodies {
-            let response = peer.call(command, body.into_bytes()).await;
-            assert_eq!((response.id, response.status), (command | RESPONSE, 3));
-            assert_eq!(response.reason().as_deref(), Some("1002"), "command {command:#x}");
-        }
-        peer.is_quiet().await;
-    }
-}
-
 /// Case 20: a message that waits longer than its validity ends as EXPIRED, unsent.
 #[tokio::test]
 async fn what_waits_too_long_expires() {

@@ -4,6 +4,7 @@
 
 mod answers;
 mod queues;
+mod requests;
 mod restoring;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,8 @@ use crate::route::Candidate;
 use crate::state::{Event, Phase};
 use crate::turn::{LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
+
+pub(crate) use requests::Replacement;
 
 /// What the SMSC answered to a `submit_sm`.
 #[derive(Debug, Clone)]
@@ -398,14 +401,14 @@ impl Book {
     }
 
     /// The end is durable: the message is gone.
-    pub(crate) fn remove(&mut self, id: MessageId) {
-        if let Some(mut live) = self.live.remove(&id) {
-            let _ = live.life.on(Event::EndStored);
-            self.deadlines.remove(&(live.deadline, id));
-            if let Some(answered) = &live.answered {
-                self.correlate.forget(live.channel, &answered.key, id);
-            }
+    pub(crate) fn remove(&mut self, id: MessageId) -> Option<Live> {
+        let mut live = self.live.remove(&id)?;
+        let _ = live.life.on(Event::EndStored);
+        self.deadlines.remove(&(live.deadline, id));
+        if let Some(answered) = &live.answered {
+            self.correlate.forget(live.channel, &answered.key, id);
         }
+        Some(live)
     }
 
     /// The end could not be written: the same end is tried again by `tick`.

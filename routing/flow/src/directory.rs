@@ -11,6 +11,7 @@ use veilgate_smpp::text::receipt::IdFormat;
 
 use crate::opt_out::OptOutRules;
 use crate::reply::ReplyRules;
+use crate::service::ServiceType;
 
 /// Limits and times of a message's way; every queue and map they bound is named after them.
 #[derive(Debug, Clone)]
@@ -51,6 +52,10 @@ pub struct FlowRules {
     pub opt_out: OptOutRules,
     /// The longest user data accepted, octets.
     pub max_text: usize,
+    /// How many ended messages are remembered, for `query_sm`.
+    pub max_remembered: usize,
+    /// What `service_type` may be; empty may be always.
+    pub service_types: Vec<ServiceType>,
 }
 
 impl FlowRules {
@@ -83,6 +88,8 @@ impl Default for FlowRules {
             replies: ReplyRules::default(),
             opt_out: OptOutRules::default(),
             max_text: 2048,
+            max_remembered: 1_000_000,
+            service_types: ServiceType::known(),
         }
     }
 }

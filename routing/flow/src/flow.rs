@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use veilgate_admission::{Account, Registry};
 use veilgate_identity::{AddressForm, Contact, Identity, KeyRing, Slots};
 use veilgate_ledger::NodeName;
-use veilgate_names::{AccountId, ChannelId, MessageId, Reason, ServiceNumber};
+use veilgate_names::{AccountId, ChannelId, MessageId, Monotonic, Reason, ServiceNumber};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
 use veilgate_smpp::text::encoding::DefaultAlphabet;
@@ -24,9 +24,11 @@ use veilgate_store::Space;
 use crate::book::{Book, ChannelState, LinkEvent};
 use crate::delivery::{Attempt, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
+use crate::ended::Ends;
 use crate::erasing::Erasing;
 use crate::live::{Body, Live, Moment};
 use crate::message::{Cleared, Received};
+use crate::multi::Member;
 use crate::opt_out::OptOuts;
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
@@ -63,6 +65,10 @@ pub struct Flow {
     pub(crate) parts: Mutex<Parts>,
     outboxes: RwLock<FxHashMap<AccountId, Arc<Mutex<Outbox>>>>,
     pub(crate) erasing: Arc<Mutex<Erasing>>,
+    /// Taken after the book, where both are.
+    pub(crate) ends: Mutex<Ends>,
+    /// When messages may be searched by addresses again.
+    pub(crate) next_search: Mutex<Monotonic>,
     /// Messages accepted, not ended, also those not in the book yet.
     pub(crate) admitted: AtomicUsize,
     next_id: AtomicU64,
@@ -78,6 +84,8 @@ pub struct Outgoing<'a> {
     pub source: ServiceNumber,
     /// What is sent.
     pub body: &'a Body,
+    /// SMPP `registered_delivery` as the sender gave it.
+    pub reports: u8,
 }
 
 /// What a link needs to know of its channel.
@@ -89,6 +97,22 @@ pub struct ChannelFacts {
     pub address_form: AddressForm,
     /// What `data_coding` 0 means.
     pub alphabet: DefaultAlphabet,
+}
+
+/// Where a message comes from and whom its fate concerns.
+pub(crate) struct Origin {
+    /// Its id, if that is given already.
+    pub(crate) id: Option<MessageId>,
+    /// Who is answered when it is durable.
+    pub(crate) answer: Option<Waiting<SessionId>>,
+    pub(crate) member: Member,
+}
+
+impl Origin {
+    /// A message by itself.
+    fn alone(from: Waiting<SessionId>) -> Self {
+        Self { id: None, answer: Some(from), member: Member::default() }
+    }
 }
 
 impl Flow {
@@ -103,6 +127,7 @@ impl Flow {
         entropy: [u8; 12],
         first_id: u64,
     ) -> Self {
+        let ends = Ends::new(rules.max_remembered);
         Self {
             gate,
             book: Mutex::new(Book::new(rules.clone())),
@@ -112,6 +137,8 @@ impl Flow {
             seals: Seals::new(keys, entropy),
             outboxes: RwLock::default(),
             erasing: Arc::default(),
+            ends: Mutex::new(ends),
+            next_search: Mutex::new(Monotonic(0)),
             admitted: AtomicUsize::new(0),
             next_id: AtomicU64::new(first_id),
         }
@@ -160,7 +187,8 @@ impl Flow {
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
-        self.accept(account, from, Received::submit(account.kind(), pdu, &self.rules, at)?, at, turn)
+        let received = Received::submit(account.kind(), pdu, &self.rules, at)?;
+        self.accept(account, Origin::alone(from), received, at, turn)
     }
 
     /// The same for a `data_sm`.
@@ -175,13 +203,14 @@ impl Flow {
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
-        self.accept(account, from, Received::data(account.kind(), pdu, &self.rules, at)?, at, turn)
+        let received = Received::data(account.kind(), pdu, &self.rules, at)?;
+        self.accept(account, Origin::alone(from), received, at, turn)
     }
 
-    fn accept(
+    pub(crate) fn accept(
         &self,
         account: &Account,
-        from: Waiting<SessionId>,
+        origin: Origin,
         received: Received<'_>,
         at: Moment,
         turn: &mut Turn,
@@ -205,13 +234,13 @@ impl Flow {
             self.put_slot(record, turn)?;
         }
         self.put_pin(pin, turn)?;
-        self.journal(account, from, cleared?, at, turn)
+        self.journal(account, origin, cleared?, at, turn)
     }
 
     fn journal(
         &self,
         account: &Account,
-        from: Waiting<SessionId>,
+        origin: Origin,
         cleared: Cleared,
         at: Moment,
         turn: &mut Turn,
@@ -220,7 +249,7 @@ impl Flow {
             return Err(Reason::NoRoute.into());
         }
         let part = cleared.body.part();
-        let id = MessageId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let id = origin.id.unwrap_or_else(|| self.next_id());
         let record = MessageRecord {
             account: account.id().clone(),
             kind: account.kind(),
@@ -231,6 +260,7 @@ impl Flow {
             accepted_at: at.wall,
             expires_at: cleared.expires_at,
             body: cleared.body,
+            member: origin.member,
         };
         let counted = self.gate.registry.count_sms(&cleared.authorization, part, at.wall)?;
         if let Some(record) = &counted.record {
@@ -260,9 +290,10 @@ impl Flow {
             deadline: at.mono,
             counted_on: counted.day,
             planned_end: None,
+            member: record.member,
         });
         self.admitted.fetch_add(1, Ordering::Relaxed);
-        turn.steps.push(Step::Accept { live, answer: Some(from) });
+        turn.steps.push(Step::Accept { live, answer: origin.answer });
         Ok(id)
     }
 
@@ -325,7 +356,7 @@ impl Flow {
 
     /// When the next postponed message of a channel may be taken.
     #[must_use]
-    pub fn next_delayed(&self, channel: u16) -> Option<veilgate_names::Monotonic> {
+    pub fn next_delayed(&self, channel: u16) -> Option<Monotonic> {
         self.book.lock().next_delayed(channel)
     }
 
@@ -404,6 +435,11 @@ impl Flow {
     #[must_use]
     pub fn channels_up(&self) -> usize {
         self.book.lock().channels_up()
+    }
+
+    /// The first of so many ids that follow each other.
+    pub(crate) fn reserve_ids(&self, count: u64) -> MessageId {
+        MessageId(self.next_id.fetch_add(count, Ordering::Relaxed))
     }
 
     pub(crate) fn next_id(&self) -> MessageId {

@@ -15,6 +15,8 @@ use veilgate_names::{
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_smpp::text::udh::UserDataHeader;
 
+use crate::multi::Member;
+use crate::service::ServiceType;
 use crate::state::{Event, Life, Phase};
 use crate::turn::LinkId;
 
@@ -33,6 +35,8 @@ pub struct Body {
     pub text: Octets,
     /// Segment numbers that came as TLVs.
     pub segment: Option<(u16, u8, u8)>,
+    /// SMPP `service_type`.
+    pub service: ServiceType,
 }
 
 /// The moment of an event on both clocks.
@@ -84,6 +88,7 @@ pub(crate) struct Live {
     pub(crate) counted_on: u16,
     /// How it ends: kept so that an end that could not be written is tried again as it was.
     pub(crate) planned_end: Option<(FinalState, Option<Reason>, u16)>,
+    pub(crate) member: Member,
 }
 
 /// What the CDR says of the content once the text is gone.
@@ -149,6 +154,7 @@ pub(crate) struct Ended {
     pub(crate) by_receipt: bool,
     /// Who waits for that receipt's answer; nobody any more if it came early.
     pub(crate) receipt: Option<crate::turn::Waiting<LinkId>>,
+    pub(crate) member: Member,
 }
 
 impl Body {
@@ -175,6 +181,11 @@ impl Live {
     /// Where it is in its life.
     pub(crate) fn phase(&self) -> Phase {
         self.life.phase()
+    }
+
+    /// Whether it waits: no SMSC has it, and none is about to be given it.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self.phase(), Phase::Scheduled | Phase::Queued | Phase::Postponed)
     }
 
     /// Marks the message as ending and copies out what is written about it; `None` if its end is under way.
@@ -210,6 +221,7 @@ impl Live {
             done_at,
             by_receipt: false,
             receipt: None,
+            member: self.member,
         })
     }
 }

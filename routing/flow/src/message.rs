@@ -7,7 +7,7 @@ use std::sync::Arc;
 use veilgate_admission::{Account, Registered, ShortForm, Tenant};
 use veilgate_identity::{Asking, Contact, PinRecord};
 use veilgate_names::{AccountKind, Extension, Octets, PlatformId, Reason, Service, Timestamp};
-use veilgate_smpp::codec::{Address, OctetString, Status, Tag, Tlvs};
+use veilgate_smpp::codec::{Address, CString, OctetString, Status, Tag, Tlvs};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
 use veilgate_smpp::text::time;
@@ -18,6 +18,7 @@ use crate::flow::Gate;
 use crate::live::{Body, ContentFacts, Moment};
 use crate::recipient::{Recipient, Short};
 use crate::refusal::Refusal;
+use crate::service::ServiceType;
 
 /// The user data header indicator of `esm_class`.
 const UDHI: u8 = 0x40;
@@ -87,6 +88,7 @@ impl<'a> Received<'a> {
             body: Body {
                 protocol_id: pdu.protocol_id,
                 priority: pdu.priority_flag,
+                service: service(pdu.service_type, rules)?,
                 ..body(
                     pdu.esm_class.0,
                     pdu.data_coding,
@@ -117,7 +119,10 @@ impl<'a> Received<'a> {
             source: source(&source_address)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
             expires_at: at.wall.plus(rules.default_validity),
-            body: body(pdu.esm_class.0, pdu.data_coding, payload.value, &pdu.tlvs, rules)?,
+            body: Body {
+                service: service(pdu.service_type, rules)?,
+                ..body(pdu.esm_class.0, pdu.data_coding, payload.value, &pdu.tlvs, rules)?
+            },
         })
     }
 
@@ -273,9 +278,16 @@ fn source<'a>(address: &Address<'a>) -> Result<&'a str, Refusal> {
     std::str::from_utf8(address.digits.as_bytes()).map_err(|_| Refusal::field(Status::RINVSRCADR))
 }
 
-/// Bits 0-1 say which receipts; intermediate notifications and user acknowledgements are not offered.
-fn registered_delivery(value: u8) -> Result<u8, Refusal> {
-    if value & 0xe0 != 0 { Err(Refusal::field(Status::RINVREGDLVFLG)) } else { Ok(value & 0x03) }
+/// Bits 0-1 say which receipts, bits 2-3 which acknowledgements of the recipient's own, bit 4 whether notifications on
+/// the way; the others are reserved (SMPP 3.4, 5.2.17).
+pub(crate) fn registered_delivery(value: u8) -> Result<u8, Refusal> {
+    if value & 0xe0 != 0 { Err(Refusal::field(Status::RINVREGDLVFLG)) } else { Ok(value) }
+}
+
+fn service(field: CString<'_, 5>, rules: &FlowRules) -> Result<ServiceType, Refusal> {
+    let service = ServiceType::parse(field.as_bytes())
+        .filter(|service| *service == ServiceType::default() || rules.service_types.contains(service));
+    service.ok_or(Refusal::field(Status::RINVSERTYP))
 }
 
 fn expiry(field: &[u8], rules: &FlowRules, at: Moment) -> Result<Timestamp, Refusal> {
@@ -314,6 +326,7 @@ fn body(
         priority: 0,
         text: Octets::from(octets),
         segment: sar.map(|segment| (segment.reference, segment.total, segment.number)),
+        service: ServiceType::default(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Who a submit is for: the forms of interfaces.md section 4. A number is refused whoever sends it.
 
+use veilgate_admission::Registered;
 use veilgate_names::{
     AccountKind, AsOf, AuthorizationId, EncryptedDeviceId, EnterpriseId, NameError, Pseudonym, Reason,
     looks_like_a_number,
@@ -49,6 +50,20 @@ impl Recipient {
             };
         }
         forms.for_notary()
+    }
+}
+
+impl Recipient {
+    /// Whether a message under this authorization was for them, as far as the recipient is named by what is registered.
+    pub(crate) fn is_meant_by(&self, authorization: &Registered) -> bool {
+        match self {
+            Self::Pseudonym(pseudonym) => authorization.pseudonym() == pseudonym,
+            Self::Registered { id, device } => {
+                authorization.id() == id
+                    && device.as_ref().is_none_or(|device| authorization.devices().contains(device))
+            }
+            Self::Whole(_) | Self::Short(_) => false,
+        }
     }
 }
 

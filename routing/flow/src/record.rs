@@ -10,7 +10,9 @@ use veilgate_names::{
 use veilgate_smpp::text::receipt::IdKey;
 
 use crate::delivery::{Content, Delivery};
-use crate::live::Body;
+use crate::live::{Body, Live};
+use crate::multi::Member;
+use crate::service::ServiceType;
 
 const VERSION: u8 = 1;
 /// A delivery's content: a receipt.
@@ -35,6 +37,7 @@ pub(crate) struct MessageRecord {
     pub(crate) accepted_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) body: Body,
+    pub(crate) member: Member,
 }
 
 /// How far a message has come.
@@ -59,6 +62,22 @@ pub(crate) struct Again {
 }
 
 impl MessageRecord {
+    /// The record of a message whose text is still here.
+    pub(crate) fn of(live: &Live) -> Option<Self> {
+        Some(Self {
+            account: live.account.clone(),
+            kind: live.kind,
+            authorization: live.authorization.id().clone(),
+            service_number: live.service_number,
+            extension: live.extension,
+            registered_delivery: live.registered_delivery,
+            accepted_at: live.accepted_at,
+            expires_at: live.expires_at,
+            body: live.body.clone()?,
+            member: live.member,
+        })
+    }
+
     /// Everything but the text.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut w = Writer(out);
@@ -84,6 +103,9 @@ impl MessageRecord {
                 w.u8(number);
             }
         }
+        w.bytes(self.body.service.as_bytes());
+        w.u8(self.member.index);
+        w.u8(self.member.of);
     }
 
     pub(crate) fn read(bytes: &[u8], text: Octets) -> Result<Self, RecordError> {
@@ -107,7 +129,9 @@ impl MessageRecord {
                     0 => None,
                     _ => Some((r.u16()?, r.u8()?, r.u8()?)),
                 },
+                service: ServiceType::parse(r.bytes()?).ok_or(RecordError)?,
             },
+            member: Member { index: r.u8()?, of: r.u8()? },
         })
     }
 }
@@ -329,7 +353,9 @@ mod tests {
                 priority: 1,
                 text: Octets::from(&b"text"[..]),
                 segment: Some((258, 2, 1)),
+                service: ServiceType::parse(b"WAP").unwrap(),
             },
+            member: Member { index: 1, of: 3 },
         }
     }
 

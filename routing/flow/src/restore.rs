@@ -204,6 +204,7 @@ impl Flow {
             deadline: at.mono,
             counted_on: day_of(record.accepted_at),
             planned_end: None,
+            member: record.member,
         })
     }
 }

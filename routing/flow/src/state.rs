@@ -39,7 +39,7 @@ pub(crate) enum Phase {
     Lost,
     /// The SMSC has it; the receipt is awaited.
     Answered,
-    /// Not sent, or failed for now: the attempt is being written down as over.
+    /// Not sent, or failed for now: the attempt is being written down as over. Or its content is being changed.
     Retracting,
     /// Waits beside its queue until the pause is over.
     Postponed,
@@ -74,6 +74,8 @@ pub(crate) enum Event {
     Repeated,
     /// The attempt is over without an end: it will be tried again.
     Withdrawn,
+    /// Its sender changes it while it waits: the new content is being made durable.
+    Changed,
     /// It joins the queue again.
     Requeued,
     /// It waits before it joins the queue again.
@@ -117,6 +119,7 @@ impl Phase {
             (Self::Lost, E::Repeated) => Self::Queued,
 
             (Self::Intended | Self::Sent(_) | Self::Lost | Self::Answered, E::Withdrawn) => Self::Retracting,
+            (Self::Queued | Self::Postponed, E::Changed) => Self::Retracting,
             // Intended: the intent could not be written.
             (Self::Retracting | Self::Intended | Self::Postponed, E::Requeued) => Self::Queued,
             (Self::Retracting | Self::Intended, E::Paused) => Self::Postponed,

@@ -11,6 +11,7 @@ use veilgate_store::{Batch, Space};
 
 use veilgate_identity::SlotRecord;
 
+use crate::book::Replacement;
 use crate::delivery::Delivery;
 use crate::live::Live;
 use crate::opt_out::{OptedOut, Refusal};
@@ -117,7 +118,12 @@ impl Turn {
     /// How soon it should be durable.
     #[must_use]
     pub fn urgency(&self) -> Urgency {
-        let waits = |step: &Step| matches!(step, Step::Accept { .. } | Step::Notify(_));
+        let waits = |step: &Step| {
+            matches!(
+                step,
+                Step::Accept { .. } | Step::Notify(_) | Step::Answer { .. } | Step::Replaced { .. }
+            )
+        };
         match self.steps.as_slice() {
             [] => Urgency::Whenever,
             steps if steps.iter().any(waits) => Urgency::Now,
@@ -152,6 +158,10 @@ pub(crate) enum Step {
     Registered(Arc<Registered>),
     /// Whom an authorization means is durable.
     Pinned(PinRecord),
+    /// What an account asked about its message is done: it is answered.
+    Answer { to: Waiting<SessionId>, id: MessageId },
+    /// A message's new content is durable: it waits again, and its sender is answered.
+    Replaced { message: MessageId, before: Box<Replacement>, answer: Option<(Waiting<SessionId>, MessageId)> },
     /// Somebody waits for the bare fact (revocations, imports).
     Notify(Box<dyn FnOnce(bool) + Send>),
 }
@@ -166,7 +176,7 @@ pub(crate) struct End {
 /// What the shell has to do after a commit: answers to write, sessions to wake, lines to append.
 #[derive(Default)]
 pub struct Outcomes {
-    /// Answers to `submit_sm`/`data_sm`.
+    /// Answers to what accounts asked for, with the id it is about.
     pub answers: Vec<(Waiting<SessionId>, Result<MessageId, Reason>)>,
     /// Answers to `deliver_sm`: whether the peer may forget it.
     pub deliver_answers: Vec<(Waiting<LinkId>, DeliverAnswer)>,

@@ -6,13 +6,12 @@ use veilgate_admission::Account;
 use veilgate_flow::{Attempt, Moment, Refusal, Turn, Waiting};
 use veilgate_names::{AccountKind, MessageId, Reason};
 use veilgate_smpp::codec::Status;
-use veilgate_smpp::pdu::Unsuccessfuls;
 use veilgate_smpp::session::Event;
 use veilgate_smpp::side::North;
 
 use super::bind::BindRequest;
 use super::deliver::attempt;
-use super::{Bound, Connection, Pass};
+use super::{Bound, Connection, Kind, Pass};
 use crate::clock;
 use crate::north::guessing;
 use crate::telemetry::events::{DeliveriesFull, QueueFull, RateRefused};
@@ -28,8 +27,8 @@ impl Connection {
                 }));
             }
             Event::Submit { sequence, pdu } => {
-                self.open.insert(sequence, (at.mono, false));
-                let done = match self.admit(at) {
+                self.begin(sequence, Kind::Submit, at);
+                let done = match self.admit(1, at) {
                     Ok(account) => {
                         let from = self.waiting(sequence);
                         let done = self.shared.hub.flow.submit(&account, from, &pdu, at, turn);
@@ -38,11 +37,13 @@ impl Connection {
                     }
                     Err(refusal) => Err(refusal),
                 };
-                self.refused(sequence, done);
+                if let Err(refusal) = done {
+                    self.refused(sequence, refusal);
+                }
             }
             Event::Data { sequence, pdu } => {
-                self.open.insert(sequence, (at.mono, true));
-                let done = match self.admit(at) {
+                self.begin(sequence, Kind::Data, at);
+                let done = match self.admit(1, at) {
                     Ok(account) => {
                         let from = self.waiting(sequence);
                         let done = self.shared.hub.flow.data(&account, from, &pdu, at, turn);
@@ -51,24 +52,14 @@ impl Connection {
                     }
                     Err(refusal) => Err(refusal),
                 };
-                self.refused(sequence, done);
+                if let Err(refusal) = done {
+                    self.refused(sequence, refusal);
+                }
             }
-            Event::Multi { sequence, .. } => {
-                let (status, code) = self.unsupported();
-                self.session.multi_response(sequence, status, None, Unsuccessfuls::default(), code);
-            }
-            Event::Query { sequence, .. } => {
-                let (status, code) = self.unsupported();
-                self.session.query_response(sequence, status, None, code);
-            }
-            Event::Cancel { sequence, .. } => {
-                let (status, code) = self.unsupported();
-                self.session.cancel_response(sequence, status, code);
-            }
-            Event::Replace { sequence, .. } => {
-                let (status, code) = self.unsupported();
-                self.session.replace_response(sequence, status, code);
-            }
+            Event::Multi { sequence, pdu } => self.multi(sequence, &pdu, at),
+            Event::Query { sequence, pdu } => self.query(sequence, &pdu, at),
+            Event::Cancel { sequence, pdu } => self.cancel(sequence, &pdu, at, turn),
+            Event::Replace { sequence, pdu } => self.replace(sequence, &pdu, at, turn),
             Event::Response { token, status, .. } | Event::LateResponse { token, status, .. } => {
                 self.settle(token, attempt(status), at, turn);
             }
@@ -79,31 +70,28 @@ impl Connection {
         None
     }
 
-    /// Whether this bind and its account may send one more message now.
-    fn admit(&mut self, at: Moment) -> Result<Arc<Account>, Refusal> {
+    pub(super) fn begin(&mut self, sequence: u32, kind: Kind, at: Moment) {
+        self.open.insert(sequence, (at.mono, kind));
+    }
+
+    /// Whether this bind and its account may send so many messages more now.
+    pub(super) fn admit(&mut self, messages: u32, at: Moment) -> Result<Arc<Account>, Refusal> {
         let bound = self.bound.as_mut().ok_or(Reason::NotPermitted)?;
-        bound.metrics.submits.inc();
-        bound.ticket.check_rate(at.mono, 1)?;
+        bound.metrics.submits.inc_by(messages.into());
+        bound.ticket.check_rate(at.mono, messages)?;
         if self.shared.hub.is_backlogged() {
             return Err(Reason::QueueFull.into());
         }
         Ok(Arc::clone(bound.ticket.account()))
     }
 
-    fn waiting(&self, sequence: u32) -> Waiting<veilgate_flow::SessionId> {
+    pub(super) fn waiting(&self, sequence: u32) -> Waiting<veilgate_flow::SessionId> {
         Waiting { peer: self.mailbox.id, sequence }
     }
 
-    fn refused(&mut self, sequence: u32, done: Result<MessageId, Refusal>) {
-        if let Err(refusal) = done {
-            let kind = self.kind();
-            self.refuse(sequence, refusal, kind);
-        }
-    }
-
-    fn unsupported(&self) -> (Status, Option<u16>) {
-        let refusal = Refusal::from(Reason::Unsupported);
-        (refusal.status(self.kind()), Some(refusal.code(self.kind())))
+    pub(super) fn refused(&mut self, sequence: u32, refusal: Refusal) {
+        let kind = self.kind();
+        self.refuse(sequence, refusal, kind);
     }
 
     /// Writes the answers of what is durable now.
@@ -111,23 +99,22 @@ impl Connection {
         let kind = self.kind();
         for (sequence, result) in self.mailbox.take_answers() {
             match result {
-                Ok(id) => {
-                    if let Some(bound) = &self.bound {
-                        bound.metrics.accepted.inc();
-                    }
-                    self.respond(sequence, Status::OK, Some(id), None);
-                }
+                Ok(id) => self.respond(sequence, Status::OK, Some(id), None),
                 Err(reason) => self.refuse(sequence, reason.into(), kind),
             }
         }
     }
 
     fn refuse(&mut self, sequence: u32, refusal: Refusal, kind: AccountKind) {
-        if let Some(bound) = &self.bound {
-            bound.metrics.refused(refusal.reason);
-            self.report(bound, refusal.reason);
-        }
+        self.count_refused(refusal.reason);
         self.respond(sequence, refusal.status(kind), None, Some(refusal.code(kind)));
+    }
+
+    pub(super) fn count_refused(&self, reason: Reason) {
+        if let Some(bound) = &self.bound {
+            bound.metrics.refused(reason);
+            self.report(bound, reason);
+        }
     }
 
     /// Tells carrier staff of refusals that are about the gateway or the account, not about one message.
@@ -152,14 +139,33 @@ impl Connection {
         }
     }
 
-    fn respond(&mut self, sequence: u32, status: Status, id: Option<MessageId>, code: Option<u16>) {
-        let (since, is_data) = self.open.remove(&sequence).unwrap_or((self.began, false));
+    pub(super) fn respond(
+        &mut self,
+        sequence: u32,
+        status: Status,
+        id: Option<MessageId>,
+        code: Option<u16>,
+    ) {
+        let (since, kind) = self.open.remove(&sequence).unwrap_or((self.began, Kind::Submit));
         let took = clock::mono().since(since);
         self.shared.hub.telemetry.metrics.north.response_seconds.observe(took.as_secs_f64());
-        if is_data {
-            self.session.data_response(sequence, status, id, code);
-        } else {
-            self.session.submit_response(sequence, status, id, code);
+        let accepted = match &kind {
+            Kind::Submit | Kind::Data => u64::from(status.is_ok()),
+            Kind::Multi(result) if status.is_ok() => result.accepted.into(),
+            _ => 0,
+        };
+        if let Some(bound) = self.bound.as_ref().filter(|_| accepted > 0) {
+            bound.metrics.accepted.inc_by(accepted);
+        }
+        let session = &mut self.session;
+        match kind {
+            Kind::Submit => session.submit_response(sequence, status, id, code),
+            Kind::Data => session.data_response(sequence, status, id, code),
+            Kind::Multi(result) => {
+                session.multi_response(sequence, status, id, result.unsuccessful.view(), code);
+            }
+            Kind::Cancel => session.cancel_response(sequence, status, code),
+            Kind::Replace => session.replace_response(sequence, status, code),
         }
     }
 }

@@ -129,6 +129,13 @@ fn server(state: State, id: CommandId) -> Verdict {
             State::Draining | State::Unbinding => Verdict::Refuse(Status::RMSGQFUL),
             _ => Verdict::Refuse(Status::RINVBNDSTS),
         },
+        // Known operations of 5.0 that are not offered: refused in their own kind.
+        CommandId::BROADCAST_SM | CommandId::QUERY_BROADCAST_SM | CommandId::CANCEL_BROADCAST_SM => {
+            match state {
+                State::BoundTransmitter | State::BoundTransceiver => Verdict::Refuse(Status::RINVCMDID),
+                _ => Verdict::Refuse(Status::RINVBNDSTS),
+            }
+        }
         CommandId::OUTBIND | CommandId::ALERT_NOTIFICATION => Verdict::Ignore,
         _ => Verdict::Nack,
     }

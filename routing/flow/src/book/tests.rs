@@ -58,6 +58,7 @@ pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> L
         priority: 0,
         text: Octets::from(&b"text"[..]),
         segment: None,
+        service: crate::service::ServiceType::default(),
     };
     Live {
         id: MessageId(id),
@@ -82,6 +83,7 @@ pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> L
         deadline: at.mono,
         counted_on: NOT_COUNTED,
         planned_end: None,
+        member: crate::multi::Member::default(),
     }
 }
 
@@ -243,7 +245,7 @@ impl World {
             }
         }
         for id in ends {
-            if fails { self.book.end_failed(id, at) } else { self.book.remove(id) }
+            if fails { self.book.end_failed(id, at) } else { drop(self.book.remove(id)) }
         }
     }
 

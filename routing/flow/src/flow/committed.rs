@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use parking_lot::MutexGuard;
 use veilgate_names::{AccountKind, ChannelId, Reason};
 use veilgate_store::{Space, StoreError};
 
 use super::Flow;
 use crate::delivery::{Content, Delivery};
-use crate::live::{Ended, Moment};
+use crate::ended::Ends;
+use crate::live::{Ended, Live, Moment};
 use crate::turn::{DeliverAnswer, End, Outcomes, Step, Turn};
 
 impl Flow {
@@ -30,6 +32,7 @@ impl Flow {
         }
         let mut deliveries = Vec::new();
         let mut book = self.book.lock();
+        let mut ends = None;
         let (whole, broken): (Vec<Turn>, Vec<Turn>) = turns.into_iter().partition(|turn| turn.whole);
         for step in whole.into_iter().flat_map(|turn| turn.steps) {
             match step {
@@ -40,7 +43,7 @@ impl Flow {
                 }
                 Step::Send { link, message } => outcomes.ready.push((link, message)),
                 Step::Finish { message, end, receipt } => {
-                    book.remove(message);
+                    self.remember(book.remove(message), &end, &mut ends);
                     self.admitted.fetch_sub(1, Ordering::Relaxed);
                     outcomes.counts.finish(end.state);
                     outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
@@ -73,16 +76,30 @@ impl Flow {
                 Step::Retracted { message, pause } => book.retracted(message, pause, at, outcomes),
                 Step::Registered(authorization) => authorization.record_is_durable(),
                 Step::Pinned(record) => self.gate.identity.pins().written(&record),
+                Step::Answer { to, id } => outcomes.answers.push((to, Ok(id))),
+                Step::Replaced { message, before, answer } => {
+                    book.retracted(message, before.pause, at, outcomes);
+                    outcomes.answers.extend(answer.map(|(to, id)| (to, Ok(id))));
+                }
                 Step::Notify(notify) => notify(true),
             }
         }
-        drop(book);
+        drop((book, ends));
         for step in broken.into_iter().flat_map(|turn| turn.steps) {
             self.failed(step, Reason::QueueFull, at, outcomes);
         }
         for delivery in deliveries {
             outcomes.accounts.push(delivery.account.clone());
             self.outbox(&delivery.account).lock().push(delivery);
+        }
+    }
+
+    /// Keeps how a message ended in mind, for whoever asks. The lock is taken at the first of a commit.
+    fn remember<'a>(&'a self, live: Option<Live>, end: &End, ends: &mut Option<MutexGuard<'a, Ends>>) {
+        if let Some(live) = live {
+            let origin = (&live.account, live.service_number);
+            let ends = ends.get_or_insert_with(|| self.ends.lock());
+            ends.push(live.id, origin, live.member, end.state, end.cdr.done_at);
         }
     }
 
@@ -117,6 +134,14 @@ impl Flow {
                 self.book.lock().retracted(message, pause, at, outcomes);
             }
             Step::Registered(_) | Step::Pinned(_) | Step::Slot(_) | Step::SlotFreed(_) => {}
+            Step::Answer { to, .. } => outcomes.answers.push((to, Err(reason))),
+            Step::Replaced { message, before, answer } => {
+                let mut book = self.book.lock();
+                let pause = before.pause.max(self.rules.store_retry);
+                book.replace_failed(message, *before);
+                book.retracted(message, pause, at, outcomes);
+                outcomes.answers.extend(answer.map(|(to, _)| (to, Err(reason))));
+            }
             Step::Notify(notify) => notify(false),
         }
     }
@@ -155,7 +180,7 @@ impl Flow {
             device: authorization.devices().first().filter(|_| ended.kind == AccountKind::Notary).cloned(),
             authorization: authorization.id().clone(),
             content: Content::Receipt {
-                message: ended.id,
+                message: ended.member.told(ended.id),
                 state: ended.state,
                 code: ended.reason.map(|reason| reason.code(ended.kind)),
                 accepted_at: ended.accepted_at,

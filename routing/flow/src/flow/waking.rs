@@ -129,7 +129,7 @@ impl Flow {
             let sent = match (&live.contact, &live.body) {
                 (Some((contact, _)), Some(body)) if !revoked => {
                     let source = live.service_number.extended(live.extension).unwrap_or(live.service_number);
-                    send(&Outgoing { id, contact, source, body })
+                    send(&Outgoing { id, contact, source, body, reports: live.registered_delivery })
                 }
                 _ => false,
             };

@@ -12,6 +12,7 @@ use super::{Noted, OptOutRecord, OptOutScope, OptedOut, Refused};
 use crate::delivery::{Content, Delivery};
 use crate::flow::Flow;
 use crate::live::{Body, ContentFacts, Live, Moment, NOT_COUNTED};
+use crate::multi::Member;
 use crate::record::MessageRecord;
 use crate::reply::{Attribution, Writer};
 use crate::state::Life;
@@ -140,6 +141,7 @@ impl Flow {
             priority: 0,
             text: Octets::from(octets),
             segment: None,
+            service: crate::service::ServiceType::default(),
         };
         self.put_confirmation(writer, authorization, contact, body, at, turn)
     }
@@ -163,6 +165,7 @@ impl Flow {
             accepted_at: at.wall,
             expires_at: at.wall.plus(self.rules.default_validity),
             body,
+            member: Member::default(),
         };
         let id = self.next_id();
         self.put_message(id, &record, authorization.enterprise(), turn).ok()?;
@@ -190,6 +193,7 @@ impl Flow {
             deadline: at.mono,
             counted_on: NOT_COUNTED,
             planned_end: None,
+            member: record.member,
         });
         Some(Step::Accept { live, answer: None })
     }

@@ -21,7 +21,7 @@ const PHASES: [Phase; 12] = [
     Phase::Gone,
 ];
 
-const EVENTS: [Event; 14] = [
+const EVENTS: [Event; 15] = [
     Event::Stored,
     Event::Held,
     Event::Woken,
@@ -31,6 +31,7 @@ const EVENTS: [Event; 14] = [
     Event::Silent,
     Event::Repeated,
     Event::Withdrawn,
+    Event::Changed,
     Event::Requeued,
     Event::Paused,
     Event::Ended,

@@ -1,0 +1,83 @@
+//! What an account asks about its messages: where they are, and to take them back or change them before they are sent.
+
+use std::time::Duration;
+
+use veilgate_names::{AccountId, FinalState, MessageId, Reason, Timestamp};
+
+use super::Book;
+use crate::live::{Body, ContentFacts, Ended, Live, Moment};
+use crate::state::Event;
+
+/// What `replace_sm` puts in the place of what was.
+#[derive(Debug, Clone)]
+pub(crate) struct Replacement {
+    pub(crate) body: Body,
+    pub(crate) registered_delivery: u8,
+    pub(crate) expires_at: Timestamp,
+    /// How much longer it was to wait before its next attempt.
+    pub(crate) pause: Duration,
+}
+
+impl Book {
+    /// A message of this account that has not ended.
+    pub(crate) fn of_account(&self, account: &AccountId, id: MessageId) -> Option<&Live> {
+        self.live.get(&id).filter(|live| live.account == *account)
+    }
+
+    /// Takes a message back that no SMSC has seen; nothing if one may have.
+    pub(crate) fn cancel(&mut self, id: MessageId, at: Moment) -> Option<Ended> {
+        if !self.live.get(&id)?.waits() {
+            return None;
+        }
+        self.end(id, FinalState::Cancelled, Some(Reason::Cancelled), 0, at)
+    }
+
+    /// Messages of an account that wait to be sent and are as described. Looks at all: for rare requests only.
+    pub(crate) fn waiting_of(
+        &self,
+        account: &AccountId,
+        mut described: impl FnMut(&Live) -> bool,
+    ) -> Vec<MessageId> {
+        let waits = |live: &&Live| live.waits() && live.account == *account;
+        self.live.values().filter(waits).filter(|live| described(live)).map(|live| live.id).collect()
+    }
+
+    /// Changes a message that waits and keeps it from being sent until the change is durable (`retracted` lets it go
+    /// on). Gives what was there before.
+    pub(crate) fn replace(&mut self, id: MessageId, new: Replacement, at: Moment) -> Option<Replacement> {
+        let live = self.live.get_mut(&id)?;
+        if live.body.is_none() || !live.life.on(Event::Changed) {
+            return None;
+        }
+        let mut before = put(live, new)?;
+        // One that was postponed goes on waiting for the rest of its pause.
+        let channel = self.channels.get_mut(usize::from(live.channel))?;
+        if let Some(entry) = channel.delayed.iter().find(|(_, other)| *other == id).copied() {
+            channel.delayed.remove(&entry);
+            before.pause = entry.0.since(at.mono);
+        }
+        Some(before)
+    }
+
+    /// The change could not be written down: what was there before is there again.
+    pub(crate) fn replace_failed(&mut self, id: MessageId, before: Replacement) {
+        if let Some(live) = self.live.get_mut(&id) {
+            let _ = put(live, before);
+        }
+    }
+}
+
+fn put(live: &mut Live, new: Replacement) -> Option<Replacement> {
+    let facts = ContentFacts::of(&new.body);
+    let body = live.body.replace(new.body)?;
+    let before = Replacement {
+        body,
+        registered_delivery: live.registered_delivery,
+        expires_at: live.expires_at,
+        pause: Duration::ZERO,
+    };
+    live.facts = facts;
+    live.registered_delivery = new.registered_delivery;
+    live.expires_at = new.expires_at;
+    Some(before)
+}
