@@ -202,5 +202,8 @@ fn commit(store: &dyn Store, mut turns: Vec<Turn>) -> Committed {
     let records = batches.iter().map(Batch::len).sum();
     let octets = batches.iter().map(Batch::octets).sum();
     let result = if batches.is_empty() { Ok(()) } else { store.commit(&batches) };
+    if result.is_err() {
+        Turn::give_back(&mut turns, batches);
+    }
     Committed { turns, result, began, records, octets }
 }

@@ -2,6 +2,7 @@
 //! moment; they fill the caller's [`Turn`] with what must become durable and [`Outcomes`] with what the shell does.
 
 mod committed;
+mod deletions;
 mod records;
 mod waking;
 
@@ -72,6 +73,8 @@ pub struct Flow {
     /// Messages accepted, not ended, also those not in the book yet.
     pub(crate) admitted: AtomicUsize,
     next_id: AtomicU64,
+    /// Records whose deletion failed, each in the store: bounded by it.
+    undeleted: Mutex<Vec<(Space, Box<[u8]>)>>,
 }
 
 /// A message on its way to a link's encoder.
@@ -141,6 +144,7 @@ impl Flow {
             next_search: Mutex::new(Monotonic(0)),
             admitted: AtomicUsize::new(0),
             next_id: AtomicU64::new(first_id),
+            undeleted: Mutex::default(),
         }
     }
 
@@ -366,6 +370,7 @@ impl Flow {
         self.finish(ended, turn);
         self.sweep_pins(at.wall, turn);
         self.assemble(at, turn);
+        self.delete_again(turn);
     }
 
     /// The deliveries of an account.

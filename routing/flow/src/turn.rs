@@ -51,11 +51,13 @@ pub struct Turn {
     pub(crate) steps: Vec<Step>,
     /// Whether every write found room in the batch.
     pub(crate) whole: bool,
+    /// Whether the writes are with the store.
+    lent: bool,
 }
 
 impl Default for Turn {
     fn default() -> Self {
-        Self { batch: Batch::new(), steps: Vec::new(), whole: true }
+        Self { batch: Batch::new(), steps: Vec::new(), whole: true, lent: false }
     }
 }
 
@@ -69,7 +71,19 @@ impl Turn {
     /// Takes the writes out, to be committed; the steps stay. A turn too long for a batch has none and fails.
     #[must_use]
     pub fn take_batch(&mut self) -> Batch {
-        if self.whole { std::mem::take(&mut self.batch) } else { Batch::new() }
+        if !self.whole {
+            return Batch::new();
+        }
+        self.lent = !self.batch.is_empty();
+        std::mem::take(&mut self.batch)
+    }
+
+    /// After a commit that failed: the batches that [`Self::take_batch`] took out of these turns, without the empty ones,
+    /// go back, so that [`Flow::committed`](crate::Flow::committed) can make deletions again that nobody waits for.
+    pub fn give_back(turns: &mut [Self], batches: Vec<Batch>) {
+        for (turn, batch) in turns.iter_mut().filter(|turn| turn.lent).zip(batches) {
+            turn.batch = batch;
+        }
     }
 
     /// The writes; empty if the steps need none.

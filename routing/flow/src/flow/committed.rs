@@ -25,6 +25,7 @@ impl Flow {
         if let Err(error) = result {
             outcomes.counts.store_failures += 1;
             let reason = if matches!(error, StoreError::Full) { Reason::QueueFull } else { Reason::Internal };
+            self.keep_deletions(&turns);
             for step in turns.into_iter().flat_map(|turn| turn.steps) {
                 self.failed(step, reason, at, outcomes);
             }
@@ -85,6 +86,7 @@ impl Flow {
             }
         }
         drop((book, ends));
+        self.keep_deletions(&broken);
         for step in broken.into_iter().flat_map(|turn| turn.steps) {
             self.failed(step, Reason::QueueFull, at, outcomes);
         }

@@ -1,0 +1,184 @@
+//! Who takes part: five people, two enterprises, one notary, and their keys. Made once for all seeds.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use veilgate_admission::{
+    AccountConfig, GuessingAction, GuessingPolicy, PasswordHash, PlatformProfile, ProofPolicy, Tenant,
+};
+use veilgate_flow::{ChannelRules, Directory, FlowRules, NumberRules};
+use veilgate_identity::{Class, Config, Identity, KeyRing, import};
+use veilgate_names::{
+    AccountId, AsOf, AuthorizationId, ChannelId, EncryptedDeviceId, EnterpriseId, KeyId, PlatformId,
+    Pseudonym, Service, ServiceNumber, Timestamp,
+};
+use veilgate_notary::{Authorization, Limits, Spelled};
+use veilgate_smpp::text::encoding::DefaultAlphabet;
+use veilgate_smpp::text::receipt::IdFormat;
+
+#[path = "../../../identity/tests/feed/mod.rs"]
+mod feed;
+
+const KEY: [u8; 16] = *b"notary's key k1.";
+pub(crate) const PEOPLE: usize = 5;
+pub(crate) const ENTERPRISES: [&str; 2] = ["ent-a", "ent-b"];
+/// Accounts: the notary's, then one for each enterprise.
+pub(crate) const ACCOUNTS: [&str; 3] = ["notary", "shop-a", "shop-b"];
+pub(crate) const NUMBERS: [&str; 2] = ["10690001", "10690002"];
+pub(crate) const PLATFORM: &str = "p1";
+
+struct Fixed {
+    keys: Arc<KeyRing>,
+    identity: Arc<Identity>,
+    devices: Vec<EncryptedDeviceId>,
+    password: PasswordHash,
+}
+
+fn fixed() -> &'static Fixed {
+    static FIXED: OnceLock<Fixed> = OnceLock::new();
+    FIXED.get_or_init(|| {
+        let keys = Arc::new(KeyRing::generate(&[1; 32], &mut feed::entropy()).unwrap());
+        keys.import_edi_key(&KeyId::parse("k1").unwrap(), KEY, false);
+        let mut entropy = feed::entropy();
+        keys.ensure_sealer(Class::Registry, None, &mut entropy);
+        for enterprise in ENTERPRISES.map(|name| EnterpriseId::parse(name).unwrap()) {
+            for class in Class::ALL {
+                keys.ensure_sealer(class, Some(&enterprise), &mut entropy);
+            }
+        }
+        let feed = feed::feed(u32::try_from(PEOPLE).unwrap());
+        let vault = import(feed.bindings.as_bytes(), feed.tenures.as_bytes(), &keys).unwrap();
+        let identity = Arc::new(Identity::new(Arc::clone(&keys), vault, Config::default()));
+        let device = |n: usize| {
+            let n = u8::try_from(n).unwrap();
+            feed::encrypt(KEY, [n; 12], &format!("imsi:{}", feed::imsi(n.into())))
+        };
+        let password = PasswordHash::derive(b"secret", &[3; 16], 64, 1).unwrap();
+        Fixed { keys, identity, devices: (0..PEOPLE).map(device).collect(), password }
+    })
+}
+
+pub(crate) fn keys() -> Arc<KeyRing> {
+    Arc::clone(&fixed().keys)
+}
+
+pub(crate) fn identity() -> Arc<Identity> {
+    Arc::clone(&fixed().identity)
+}
+
+/// When every simulation begins: 2 March 2026, 10 o'clock in Beijing.
+pub(crate) const BEGIN: Timestamp = Timestamp(1_772_416_800_000);
+
+/// The number of a person, as SMSCs know it.
+pub(crate) fn number(person: usize) -> String {
+    format!("86{}", feed::number(u32::try_from(person).unwrap()))
+}
+
+/// What an enterprise calls a person.
+pub(crate) fn pseudonym(person: usize, enterprise: usize) -> String {
+    format!("person{}of{}", ["a", "b", "c", "d", "e"][person], ["x", "y"][enterprise])
+}
+
+pub(crate) fn authorization_id(person: usize, enterprise: usize) -> AuthorizationId {
+    AuthorizationId::parse(&format!("au-{enterprise}-{person}")).unwrap()
+}
+
+/// The consent of a person to an enterprise.
+pub(crate) fn authorization(person: usize, enterprise: usize) -> Authorization {
+    Authorization {
+        authorization_id: authorization_id(person, enterprise),
+        enterprise_id: EnterpriseId::parse(ENTERPRISES[enterprise]).unwrap(),
+        pseudonym: Pseudonym::parse(&pseudonym(person, enterprise)).unwrap(),
+        encrypted_device_ids: vec![fixed().devices[person].clone()],
+        as_of: Spelled::<AsOf>::parse("2026-03-01").unwrap(),
+        not_before: BEGIN.minus(Duration::from_secs(7200)).into(),
+        expires_at: BEGIN.plus(Duration::from_secs(86_400)).into(),
+        services: vec![Service::Sms],
+        limits: Limits::default(),
+        service_numbers: Vec::new(),
+        evidence_hash: None,
+        proof: None,
+    }
+}
+
+pub(crate) fn profile() -> PlatformProfile {
+    PlatformProfile { proof: ProofPolicy::Optional(None), short_form_lifetime: Duration::from_secs(3600) }
+}
+
+/// The accounts' settings.
+pub(crate) fn accounts() -> Vec<AccountConfig> {
+    let many = |count| NonZeroU32::new(count).unwrap();
+    let tenant = |index: usize| match index {
+        0 => Tenant::Platform(PlatformId::parse(PLATFORM).unwrap()),
+        _ => Tenant::Enterprise(EnterpriseId::parse(ENTERPRISES[index - 1]).unwrap()),
+    };
+    let account = |(index, name): (usize, &&str)| AccountConfig {
+        id: AccountId::parse(name).unwrap(),
+        tenant: tenant(index),
+        password: fixed().password.clone(),
+        allow_from: Vec::new(),
+        max_binds: many(10),
+        window: many(10),
+        rate_per_second: None,
+        rate_per_bind: None,
+        certificate: None,
+        suspended: false,
+        default_service_number: None,
+        guessing: GuessingPolicy { action: GuessingAction::Off, ..GuessingPolicy::default() },
+    };
+    ACCOUNTS.iter().enumerate().map(account).collect()
+}
+
+pub(crate) fn channel_id(channel: usize) -> ChannelId {
+    ChannelId::parse(&format!("smsc-{channel}")).unwrap()
+}
+
+/// One channel as the flow sees it.
+pub(crate) fn channel(index: usize, enabled: bool, retry_unknown: bool) -> ChannelRules {
+    ChannelRules {
+        id: channel_id(index),
+        weight: 1 + u32::try_from(index).unwrap(),
+        enabled,
+        id_format: if index == 0 { IdFormat::AsIs } else { IdFormat::Auto },
+        alphabet: DefaultAlphabet::Gsm7,
+        national: false,
+        retry_unknown,
+    }
+}
+
+/// Numbers and where replies go. `only`: the channel that the second enterprise is held to.
+pub(crate) fn directory(only: Option<usize>) -> Directory {
+    let enterprise = |name: &str| EnterpriseId::parse(name).unwrap();
+    let platform = PlatformId::parse(PLATFORM).unwrap();
+    let numbers = [0, 1].map(|index| NumberRules {
+        number: ServiceNumber::parse(NUMBERS[index]).unwrap(),
+        enterprise: enterprise(ENTERPRISES[index]),
+        extension_digits: 2,
+        channels: only.filter(|_| index == 1).map(channel_id).into_iter().collect(),
+    });
+    let [notary, shop_a, shop_b] = ACCOUNTS.map(|name| AccountId::parse(name).unwrap());
+    Directory::new(
+        numbers.into(),
+        Vec::new(),
+        vec![(platform.clone(), profile())],
+        vec![(platform, notary)],
+        vec![(enterprise(ENTERPRISES[0]), shop_a), (enterprise(ENTERPRISES[1]), shop_b)],
+    )
+}
+
+/// Short times, so that everything that can end by itself does within a simulated minute.
+pub(crate) fn rules() -> FlowRules {
+    FlowRules {
+        max_attempts: 4,
+        backoff_min: Duration::from_millis(200),
+        backoff_max: Duration::from_secs(2),
+        early_receipt_hold: Duration::from_secs(5),
+        late_answer_grace: Duration::from_secs(5),
+        report_timeout: Duration::from_secs(30),
+        store_retry: Duration::from_millis(300),
+        default_validity: Duration::from_secs(60),
+        delivery_retry: Duration::from_secs(1),
+        ..FlowRules::default()
+    }
+}
