@@ -19,7 +19,10 @@ build() {
 
 # The sink's and the gateway's process ids, stopped at the end.
 gateway_pid= sink_pid=
+others=()
 finish() {
+  local pid
+  for pid in "${others[@]}"; do kill "$pid" 2>/dev/null || true; done
   [ -n "$gateway_pid" ] && kill "$gateway_pid" 2>/dev/null && wait "$gateway_pid" 2>/dev/null
   [ -n "$sink_pid" ] && kill "$sink_pid" 2>/dev/null && wait "$sink_pid" 2>/dev/null
   return 0
@@ -117,8 +120,11 @@ start_gateway() {
 }
 
 start_sink() {
-  "$bin/veilgate-sim" sink --listen "$south" --receipts always "$@" >"$dir/sink.out" 2>&1 &
+  "$bin/veilgate-sim" sink --listen "$south" --receipts "${RECEIPTS:-always}" "$@" >"$dir/sink.out" 2>&1 &
   sink_pid=$!
+  for _ in $(seq 100); do grep -q listening "$dir/sink.out" && return 0; sleep 0.05; done
+  echo "the sink does not listen" >&2
+  return 1
 }
 
 import_feed() {
@@ -126,11 +132,11 @@ import_feed() {
   "$bin/veilgate" --config "$dir/veilgate.toml" identity import --bindings "$feed/bindings.csv" --tenures "$feed/tenures.csv"
 }
 
-# The sink's report of what it got so far.
-sunk() {
+# Stops the sink; what it got is in sink_got. Not for a subshell.
+stop_sink() {
   kill "$sink_pid" 2>/dev/null && wait "$sink_pid" 2>/dev/null
   sink_pid=
-  tail -1 "$dir/sink.out"
+  sink_got=$(tail -1 "$dir/sink.out")
 }
 
 # A number of the report's top level: figure FILE NAME

@@ -107,9 +107,9 @@ impl Play {
         if tick > 0 { (due - due % tick).max(self.begin) } else { due }
     }
 
-    /// How many messages are due in the whole phase, of an open loop.
+    /// How many messages are due in the whole phase; no limit in a closed loop and in one without end.
     pub(super) fn due_in_all(&self) -> u64 {
-        let Some(slope) = self.slope.filter(|_| self.end < u64::MAX) else { return 0 };
+        let Some(slope) = self.slope.filter(|_| self.end < u64::MAX) else { return u64::MAX };
         let seconds = seconds(self.end.saturating_sub(self.begin));
         whole((slope.from + slope.growth * seconds / 2.0) * seconds)
     }

@@ -6,6 +6,9 @@ use super::lane::{Lane, Play};
 use super::shared::{Shared, Stats};
 use super::template::Fill;
 
+/// How long after an open phase's end messages that were due in it may still be sent, in nanoseconds.
+const GRACE: u64 = 100_000_000;
+
 /// A submit_sm to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Next {
@@ -83,11 +86,13 @@ impl Outgoing {
     pub(super) fn advance(&mut self, now: u64, stats: &mut Stats) {
         while let Some(play) = self.play() {
             // The parts of a message belong to the phase it began in.
-            if self.pending.is_some() || now < self.start.saturating_add(play.end) {
+            if self.pending.is_some() || !self.has_ended(play, now) {
                 return;
             }
-            let turn = self.turn_in_phase(self.sent - self.before);
-            stats.unsent += play.due_in_all().saturating_sub(turn).div_ceil(self.lane.binds);
+            if !play.is_closed() && self.turn() < self.lane.count {
+                let turn = self.turn_in_phase(self.sent - self.before);
+                stats.unsent += play.due_in_all().saturating_sub(turn).div_ceil(self.lane.binds);
+            }
             self.phase += 1;
             self.before = self.sent;
         }
@@ -114,15 +119,18 @@ impl Outgoing {
         if play.is_closed() || self.turn() >= self.lane.count {
             return None;
         }
-        let due = play.due(self.turn_in_phase(self.sent - self.before), self.tick);
-        Some(self.start.saturating_add(due).min(end))
+        let in_phase = self.turn_in_phase(self.sent - self.before);
+        if in_phase >= play.due_in_all() {
+            return Some(end);
+        }
+        Some(self.start.saturating_add(play.due(in_phase, self.tick)))
     }
 
     /// Nothing more to send.
     pub(super) fn is_over(&self, now: u64) -> bool {
-        let last = self.play().is_none_or(|play| {
-            self.phase + 1 == self.lane.plays.len() && now >= self.start.saturating_add(play.end)
-        });
+        let last = self
+            .play()
+            .is_none_or(|play| self.phase + 1 == self.lane.plays.len() && self.has_ended(play, now));
         self.pending.is_none() && (last || self.turn() >= self.lane.count)
     }
 
@@ -142,6 +150,13 @@ impl Outgoing {
         self.lane.plays.get(self.phase)
     }
 
+    /// Is a phase over? What was due just before its end may still go for a moment.
+    fn has_ended(&self, play: &Play, now: u64) -> bool {
+        let end = self.start.saturating_add(play.end);
+        let sent = play.is_closed() || self.turn_in_phase(self.sent - self.before) >= play.due_in_all();
+        now >= if sent { end } else { end.saturating_add(GRACE) }
+    }
+
     fn parts(&self, kind: usize) -> usize {
         self.play().and_then(|play| play.mix.template(kind)).map_or(1, super::template::Template::parts)
     }
@@ -158,14 +173,14 @@ impl Outgoing {
     fn begin(&mut self, now: u64) -> Option<Next> {
         let play = self.play()?;
         let turn = self.turn();
-        let end = self.start.saturating_add(play.end);
-        if turn >= self.lane.count || now >= end {
+        if turn >= self.lane.count || self.has_ended(play, now) {
             return None;
         }
-        let intended = if play.is_closed() {
-            now
-        } else {
-            self.start.saturating_add(play.due(self.turn_in_phase(self.sent - self.before), self.tick))
+        let in_phase = self.turn_in_phase(self.sent - self.before);
+        let intended = match play.is_closed() {
+            true => now,
+            false if in_phase >= play.due_in_all() => return None,
+            false => self.start.saturating_add(play.due(in_phase, self.tick)),
         };
         if intended > now {
             return None;
