@@ -86,6 +86,11 @@ enum Command {
         #[command(subcommand)]
         command: ChannelCommand,
     },
+    /// What an SMSC's refusals and receipts mean.
+    Retry {
+        #[command(subcommand)]
+        command: cli::retry::RetryCommand,
+    },
     /// Tell the state of the running gateway.
     Status,
     /// Let the running gateway read its configuration again (as SIGHUP does).
@@ -265,6 +270,7 @@ fn main() -> ExitCode {
         }
         Some(Command::Demo(options)) => demo::demo(&options, &mut std::io::stdout()),
         Some(Command::HashPassword) => hash_password(),
+        Some(Command::Retry { command }) => cli::retry::run(&arguments.config, command),
         Some(Command::Audit { command }) => audit(&arguments.config, command),
         Some(Command::Cdr { command: CdrCommand::Verify { files } }) => verify_cdrs(&files),
         Some(Command::Keys { command }) => actor_name(arguments.actor.as_deref())

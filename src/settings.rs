@@ -1,5 +1,7 @@
 //! What the file says, in the words of those it concerns.
 
+pub mod retry;
+
 use std::sync::Arc;
 
 use veilgate_admission::{
@@ -36,8 +38,6 @@ pub fn flow_rules(config: &Config) -> FlowRules {
         max_live: many(flow.max_live_messages),
         max_uncommitted: many(flow.max_uncommitted),
         max_attempts: flow.max_attempts,
-        backoff_min: flow.throttle_backoff_min,
-        backoff_max: flow.throttle_backoff_max,
         early_receipt_hold: flow.early_receipt_hold,
         max_early_receipts: many(flow.max_early_receipts),
         max_recent_receipts: many(flow.max_recent_receipts),
@@ -152,6 +152,7 @@ pub fn channels(config: &Config) -> Vec<ChannelRules> {
             },
             national: channel.address_form == config::AddressForm::National,
             retry_unknown: channel.retry_unknown,
+            retry: Arc::new(retry::table(config, &channel.retry)),
         })
         .collect()
 }

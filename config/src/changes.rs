@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use veilgate_names::{AccountId, ChannelId, EnterpriseId, PlatformId, ServiceNumber};
 
+use crate::retry::TableName;
 use crate::root::Config;
 use crate::words::LogLevel;
 
@@ -21,6 +22,8 @@ pub struct Changes {
     pub service_numbers: ListChanges<ServiceNumber>,
     /// Channels.
     pub channels: ListChanges<ChannelId>,
+    /// Retry tables.
+    pub retry_tables: ListChanges<TableName>,
     /// The new log level.
     pub log_level: Option<LogLevel>,
 }
@@ -101,6 +104,7 @@ impl Config {
             accounts: compare(&old.accounts, &new.accounts, |entry| entry.system_id.clone()),
             service_numbers: compare(&old.service_numbers, &new.service_numbers, |entry| entry.number),
             channels: compare(&old.channels, &new.channels, |entry| entry.id.clone()),
+            retry_tables: compare(&old.retry_tables, &new.retry_tables, |entry| entry.id.clone()),
             log_level: (old.log.level != new.log.level).then_some(new.log.level),
         })
     }
@@ -120,6 +124,8 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         accounts: _,
         service_numbers: _,
         channels: _,
+        // Taken over with the channels.
+        retry_tables: _,
         flow: _,
         replies: _,
         opt_out: _,

@@ -12,6 +12,7 @@ mod opt_out;
 mod parties;
 mod paths;
 mod replies;
+mod retry;
 mod root;
 mod south;
 mod staff;
@@ -26,10 +27,11 @@ pub use north::{North, NorthTls};
 pub use opt_out::{Confirmation, OptOut};
 pub use parties::{Account, Enterprise, Fingerprint, PasswordHash, Platform, PublicKey};
 pub use replies::Replies;
+pub use retry::{CodeStart, EndState, Numbers, RetryRow, RetryTable, TableName};
 pub use root::{Config, Log, MasterKey, NodeName, Ops, Pkcs11, TokenName};
 pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId, SystemType};
 pub use staff::{Approver, StaffName};
 pub use words::{
     AddressForm, Alphabet, BindMode, GuessingAction, IdFormat, JournalEngine, LogFormat, LogLevel,
-    OptOutScope, Proof,
+    OptOutScope, Proof, RetryClass, RetryWhere,
 };

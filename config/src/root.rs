@@ -12,6 +12,7 @@ use crate::north::North;
 use crate::opt_out::OptOut;
 use crate::parties::{Account, Enterprise, Platform};
 use crate::replies::Replies;
+use crate::retry::RetryTable;
 use crate::south::{Channel, ServiceNumberEntry};
 use crate::staff::Approver;
 use crate::text::{FromText, some_whole, text, whole};
@@ -54,6 +55,9 @@ pub struct Config {
     /// The SMSCs; at least one.
     #[serde(default)]
     pub channels: Vec<Channel>,
+    /// What refusals and receipts of SMSCs mean.
+    #[serde(default)]
+    pub retry_tables: Vec<RetryTable>,
     /// Limits and times of a message's way.
     #[serde(default)]
     pub flow: Flow,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error};
 use veilgate_names::{ChannelId, EnterpriseId, ServiceNumber};
 
+use crate::retry::TableName;
 use crate::text::{FromText, count, seconds, some_text, some_texts, some_whole, text, whole, window, yes};
 use crate::words::{AddressForm, Alphabet, BindMode, IdFormat};
 
@@ -96,6 +97,10 @@ pub struct Channel {
     /// Whether a submit whose outcome is unknown is sent again, at the risk of a duplicate. Default false.
     #[serde(default)]
     pub retry_unknown: bool,
+    /// The retry table that says what its refusals mean. Default: the one called `default`, else the one that comes
+    /// along.
+    #[serde(default, deserialize_with = "text")]
+    pub retry: TableName,
     /// Whether it is used at start. Default true.
     #[serde(default = "yes")]
     pub enabled: bool,

@@ -93,6 +93,36 @@ words! {
         National = "national",
     }
 
+    /// Of which kind an SMSC's refusal or failure is.
+    RetryClass "\"throttled\", \"congestion\", \"temporary\", \"subscriber\", \"content\", \"route\" or \"unknown\"" {
+        /// Less a second: the link slows down.
+        Throttled = "throttled",
+        /// Its queue is full: as throttled.
+        Congestion = "congestion",
+        /// It passes.
+        Temporary = "temporary",
+        /// The recipient, for good.
+        Subscriber = "subscriber",
+        /// What is sent, for good.
+        Content = "content",
+        /// This way, for good.
+        Route = "route",
+        /// Nobody knows.
+        Unknown = "unknown",
+    }
+
+    /// Whether, and where, a message is tried again.
+    RetryWhere "\"no\", \"same\", \"other\" or \"any\"" {
+        /// It ends.
+        No = "no",
+        /// On the same channel.
+        Same = "same",
+        /// On another channel; without one it ends.
+        Other = "other",
+        /// On any channel its service number may use.
+        Any = "any",
+    }
+
     /// What the refusal of a person holds for.
     OptOutScope "\"enterprise\" or \"service_number\"" {
         /// All service numbers of the enterprise.

@@ -1,3 +1,4 @@
 //! Commands of the binary that have options of their own.
 
 pub(crate) mod keys;
+pub(crate) mod retry;

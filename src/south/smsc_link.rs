@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use veilgate_admission::BindLimiter;
 use veilgate_flow::{
-    Answer, Attribution, ChannelFacts, DeliverAnswer, Incoming, LinkEvent, LinkPlace, Moment, Outcomes,
-    ReceiptFact, Turn, Unattributed, Waiting,
+    Answer, Attribution, ChannelFacts, Class, DeliverAnswer, Incoming, LinkEvent, LinkPlace, Moment,
+    Outcomes, ReceiptFact, Turn, Unattributed, VendorCode, Waiting,
 };
 use veilgate_ledger::{Actor, AuditEvent};
 use veilgate_names::{ChannelId, MessageId, Monotonic, Octets};
@@ -465,18 +465,25 @@ impl Link {
                 let key = self.config.facts.id_format.response_key(id).unwrap_or_else(|| nameless(token));
                 (Answer::Accepted { id: Octets::from(id), key }, SubmitClass::Accepted)
             }
-            Status::RTHROTTLED | Status::RMSGQFUL => {
+            status => (Answer::Refused { status: status.0 }, self.refused(status, now)),
+        };
+        self.metrics.responses.of(class).inc();
+        self.events.push(LinkEvent::Answered { message: MessageId(token), answer });
+    }
+
+    /// What a refusal means for this link: one that says "later" slows it down.
+    fn refused(&mut self, status: Status, now: Monotonic) -> SubmitClass {
+        match self.hub.flow.class_of(self.config.index, status.0) {
+            Class::Throttled | Class::Congestion => {
                 if let Some(pause_ms) = self.pace.throttled(now) {
                     ChannelThrottled { channel: self.config.channel.clone(), pause_ms }
                         .emit(&self.hub.telemetry);
                 }
-                (Answer::Throttled, SubmitClass::Throttled)
+                SubmitClass::Throttled
             }
-            Status::RSYSERR | Status::RX_T_APPN => (Answer::Failed, SubmitClass::Temporary),
-            status => (Answer::Refused { status: status.0 }, SubmitClass::Permanent),
-        };
-        self.metrics.responses.of(class).inc();
-        self.events.push(LinkEvent::Answered { message: MessageId(token), answer });
+            Class::Temporary => SubmitClass::Temporary,
+            Class::Subscriber | Class::Content | Class::Route | Class::Unknown => SubmitClass::Permanent,
+        }
     }
 
     fn deliver(
@@ -515,7 +522,9 @@ impl Link {
                 ReceiptState::Final(state) => {
                     self.metrics.receipts.of(state).inc();
                     let keys = self.config.facts.id_format.receipt_keys(receipt.id);
-                    let fact = ReceiptFact { state, error: receipt.error.map_or(0, |error| error.code) };
+                    let code = receipt.vendor.and_then(VendorCode::parse);
+                    let error = receipt.error.map_or(0, |error| error.code);
+                    let fact = ReceiptFact { state, error, code };
                     self.events.push(LinkEvent::Receipt { keys, fact, sequence });
                 }
                 ReceiptState::Underway => {

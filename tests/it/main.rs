@@ -23,6 +23,7 @@ mod pins;
 mod registry;
 mod replies;
 mod retention;
+mod retry;
 mod smpp_abuse;
 mod smpp_binds;
 mod smpp_framing;

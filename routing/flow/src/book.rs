@@ -22,6 +22,7 @@ use veilgate_names::{
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
+use self::answers::Receipt;
 use crate::correlate::{Correlate, ReceiptFact};
 use crate::live::{Ended, Live, Moment};
 use crate::record::{Again, StateRecord};
@@ -42,11 +43,7 @@ pub enum Answer {
         /// For matching receipts.
         key: IdKey,
     },
-    /// ESME_RTHROTTLED or ESME_RMSGQFUL: later, on any channel.
-    Throttled,
-    /// A passing fault of the SMSC: again, up to `max_attempts`.
-    Failed,
-    /// No.
+    /// No, or not now: the channel's retry table says which.
     Refused {
         /// The `command_status`.
         status: u32,
@@ -286,7 +283,7 @@ impl Book {
     /// to the front of its queue. Before, nobody may take it: its state would be written in the wrong order.
     pub(crate) fn not_sent(&mut self, id: MessageId, at: Moment, turn: &mut Turn) {
         if self.live.get(&id).is_some_and(|live| live.phase() == Phase::Intended) {
-            self.withdraw(id, Duration::ZERO, Attempted::Never, at, turn);
+            self.withdraw(id, Duration::ZERO, Attempted::Never, None, at, turn);
         }
     }
 
@@ -325,7 +322,7 @@ impl Book {
             }
             LinkEvent::Receipt { keys, fact, sequence } => {
                 let answer = Waiting { peer: link, sequence };
-                self.receipt(channel, keys, fact, answer, at, outcomes)
+                self.receipt(channel, Receipt { keys, fact, answer }, at, turn, outcomes)
             }
         }
     }
@@ -426,6 +423,7 @@ impl Book {
         id: MessageId,
         pause: Duration,
         attempted: Attempted,
+        receipt: Option<Waiting<LinkId>>,
         at: Moment,
         turn: &mut Turn,
     ) {
@@ -436,16 +434,23 @@ impl Book {
         if attempted == Attempted::Never {
             live.attempts = live.attempts.saturating_sub(1);
         }
-        live.answered = None;
+        if let Some(answered) = live.answered.take() {
+            self.correlate.forget(live.channel, &answered.key, id);
+        }
         match self.channels.get(usize::from(live.channel)) {
             Some(channel) if live.attempts > 0 => {
                 let not_before = at.wall.plus(pause);
-                let again = Again { not_before, elsewhere: live.elsewhere };
+                let again = Again { not_before, next: live.next };
                 put_state(turn, live, &channel.rules.id, Some(again));
             }
             _ => turn.delete(Space::State, &live.id.0.to_be_bytes()),
         }
-        turn.steps.push(Step::Retracted { message: id, pause });
+        turn.steps.push(Step::Retracted { message: id, pause, receipt });
+    }
+
+    /// Whether receipts of a channel may bring messages back.
+    fn retries_receipts(&self, channel: u16) -> bool {
+        self.channel(channel).is_some_and(|channel| channel.rules.retry.retries_receipts())
     }
 
     fn set_deadline(&mut self, id: MessageId, deadline: Monotonic) {

@@ -45,7 +45,7 @@ impl Flow {
             state: ended.state,
             reason: ended.reason,
             attempts: u16::from(ended.attempts),
-            billed: ended.answered.is_some(),
+            billed: ended.billable.unwrap_or(ended.answered.is_some()),
             ..self.cdr_of(authorization, ended.done_at)
         }
     }

@@ -8,6 +8,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use veilgate_names::{FinalState, MessageId, Monotonic};
 use veilgate_smpp::text::receipt::IdKey;
 
+use crate::retry::VendorCode;
+
 /// What a receipt says, as far as it may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceiptFact {
@@ -15,6 +17,8 @@ pub struct ReceiptFact {
     pub state: FinalState,
     /// Its three-digit error, if any.
     pub error: u16,
+    /// The carrier's own code, if any.
+    pub code: Option<VendorCode>,
 }
 
 /// A receipt that waits for its message to get an id. In memory only: if the process dies before the response comes,
@@ -163,7 +167,7 @@ impl Correlate {
 mod tests {
     use super::*;
 
-    const FACT: ReceiptFact = ReceiptFact { state: FinalState::Delivered, error: 0 };
+    const FACT: ReceiptFact = ReceiptFact { state: FinalState::Delivered, error: 0, code: None };
 
     fn one(key: u128) -> [Option<IdKey>; 2] {
         [Some(IdKey::Number(key)), None]

@@ -11,6 +11,7 @@ use veilgate_smpp::text::receipt::IdFormat;
 
 use crate::opt_out::OptOutRules;
 use crate::reply::ReplyRules;
+use crate::retry::RetryTable;
 use crate::service::ServiceType;
 
 /// Limits and times of a message's way; every queue and map they bound is named after them.
@@ -20,12 +21,8 @@ pub struct FlowRules {
     pub max_live: usize,
     /// Records waiting for the store; beyond it submits get `queue_full`.
     pub max_uncommitted: usize,
-    /// Attempts to hand a message to an SMSC.
+    /// Attempts to hand a message to an SMSC of whose answers nothing is known.
     pub max_attempts: u8,
-    /// The first pause after an SMSC throttled; it doubles up to `backoff_max`.
-    pub backoff_min: Duration,
-    /// The longest pause.
-    pub backoff_max: Duration,
     /// How long a receipt waits for its response.
     pub early_receipt_hold: Duration,
     /// How many receipts may wait so.
@@ -58,14 +55,6 @@ pub struct FlowRules {
     pub service_types: Vec<ServiceType>,
 }
 
-impl FlowRules {
-    /// The pause before the next attempt, after so many.
-    pub(crate) fn pause(&self, attempts: u8) -> Duration {
-        let doublings = u32::from(attempts.saturating_sub(1)).min(16);
-        self.backoff_min.saturating_mul(1 << doublings).min(self.backoff_max)
-    }
-}
-
 impl Default for FlowRules {
     fn default() -> Self {
         const HOUR: Duration = Duration::from_secs(3600);
@@ -73,8 +62,6 @@ impl Default for FlowRules {
             max_live: 1_000_000,
             max_uncommitted: 100_000,
             max_attempts: 8,
-            backoff_min: Duration::from_millis(200),
-            backoff_max: Duration::from_secs(10),
             early_receipt_hold: Duration::from_secs(10),
             max_early_receipts: 100_000,
             max_recent_receipts: 100_000,
@@ -111,6 +98,8 @@ pub struct ChannelRules {
     pub national: bool,
     /// Whether a submit whose outcome is unknown is sent again, at the risk of a duplicate.
     pub retry_unknown: bool,
+    /// What its refusals and receipts mean.
+    pub retry: Arc<RetryTable>,
 }
 
 /// A service number and what may be done with it.

@@ -31,9 +31,10 @@ use crate::live::{Body, Live, Moment};
 use crate::message::{Cleared, Received};
 use crate::multi::Member;
 use crate::opt_out::OptOuts;
-use crate::record::MessageRecord;
+use crate::record::{MessageRecord, Next};
 use crate::refusal::Refusal;
 use crate::reply::Parts;
+use crate::retry::{Class, Fault};
 use crate::seal::Seals;
 use crate::state::{Life, State};
 use crate::turn::{LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
@@ -288,7 +289,8 @@ impl Flow {
             channel: 0,
             life: Life::ACCEPTED,
             attempts: 0,
-            elsewhere: false,
+            next: Next::Any,
+            billable: None,
             submitted_at: None,
             answered: None,
             deadline: at.mono,
@@ -356,6 +358,14 @@ impl Flow {
     #[must_use]
     pub fn state(&self, id: MessageId) -> Option<State> {
         self.book.lock().live(id).map(|live| live.phase().state())
+    }
+
+    /// Of which kind a `command_status` is on a channel: whether the link should slow down.
+    #[must_use]
+    pub fn class_of(&self, channel: u16, status: u32) -> Class {
+        let book = self.book.lock();
+        let rules = book.channel(channel).map(|channel| Arc::clone(&channel.rules.retry));
+        rules.unwrap_or_default().decide(&Fault::Status(status)).1.class
     }
 
     /// When the next postponed message of a channel may be taken.

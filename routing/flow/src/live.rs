@@ -16,6 +16,7 @@ use veilgate_smpp::text::receipt::IdKey;
 use veilgate_smpp::text::udh::UserDataHeader;
 
 use crate::multi::Member;
+use crate::record::Next;
 use crate::service::ServiceType;
 use crate::state::{Event, Life, Phase};
 use crate::turn::LinkId;
@@ -79,8 +80,10 @@ pub(crate) struct Live {
     pub(crate) life: Life,
     /// Attempts so far, the one under way among them.
     pub(crate) attempts: u8,
-    /// The next attempt is not for the channel of the last, if there is another.
-    pub(crate) elsewhere: bool,
+    /// Where the next attempt goes.
+    pub(crate) next: Next,
+    /// Whether its end is billed, where the retry table says so.
+    pub(crate) billable: Option<bool>,
     pub(crate) submitted_at: Option<Timestamp>,
     pub(crate) answered: Option<Answered>,
     pub(crate) deadline: Monotonic,
@@ -150,6 +153,8 @@ pub(crate) struct Ended {
     pub(crate) reason: Option<Reason>,
     pub(crate) error: u16,
     pub(crate) done_at: Timestamp,
+    /// Whether it is billed, where the retry table says so.
+    pub(crate) billable: Option<bool>,
     /// Whether a receipt ended it.
     pub(crate) by_receipt: bool,
     /// Who waits for that receipt's answer; nobody any more if it came early.
@@ -219,6 +224,7 @@ impl Live {
             reason,
             error,
             done_at,
+            billable: self.billable,
             by_receipt: false,
             receipt: None,
             member: self.member,

@@ -57,8 +57,19 @@ pub(crate) struct StateRecord {
 pub(crate) struct Again {
     /// Not before.
     pub(crate) not_before: Timestamp,
-    /// Not on the channel of the last attempt, if there is another.
-    pub(crate) elsewhere: bool,
+    /// Where.
+    pub(crate) next: Next,
+}
+
+/// Where the next attempt of a message goes, as seen from the channel of the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Any channel that its service number may use.
+    Any,
+    /// The same, while it takes messages.
+    Same,
+    /// Another, if there is one.
+    Other,
 }
 
 impl MessageRecord {
@@ -153,7 +164,11 @@ impl StateRecord {
             }
         }
         if let Some(again) = self.again {
-            w.u8(if again.elsewhere { 2 } else { 1 });
+            w.u8(match again.next {
+                Next::Any => 0,
+                Next::Same => 1,
+                Next::Other => 2,
+            });
             w.i64(again.not_before.0);
         }
     }
@@ -170,7 +185,7 @@ impl StateRecord {
             },
             again: match r.is_empty() {
                 true => None,
-                false => Some(Again { elsewhere: r.u8()? == 2, not_before: Timestamp(r.i64()?) }),
+                false => Some(Again { next: r.next()?, not_before: Timestamp(r.i64()?) }),
             },
         })
     }
@@ -294,6 +309,14 @@ impl<'a> Reader<'a> {
         let mut reader = Self(bytes);
         if reader.u8()? == VERSION { Ok(reader) } else { Err(RecordError) }
     }
+    fn next(&mut self) -> Result<Next, RecordError> {
+        match self.u8()? {
+            0 => Ok(Next::Any),
+            1 => Ok(Next::Same),
+            2 => Ok(Next::Other),
+            _ => Err(RecordError),
+        }
+    }
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -377,11 +400,11 @@ mod tests {
             again: None,
         };
         let answer = Some((Octets::from(&b"abc"[..]), IdKey::Number(7), Timestamp(4)));
-        let again = |elsewhere| Some(Again { not_before: Timestamp(5), elsewhere });
+        let again = |next| Some(Again { not_before: Timestamp(5), next });
         for state in [
             StateRecord { answer, ..sent.clone() },
-            StateRecord { again: again(true), ..sent.clone() },
-            StateRecord { again: again(false), ..sent.clone() },
+            StateRecord { again: again(Next::Other), ..sent.clone() },
+            StateRecord { again: again(Next::Any), ..sent.clone() },
             sent,
         ] {
             bytes.clear();

@@ -119,7 +119,7 @@ impl Flow {
         let mut book = self.book.lock();
         for one in replaced {
             book.replace_failed(one.id, one.before.clone());
-            turn.steps.push(Step::Retracted { message: one.id, pause: one.before.pause });
+            turn.steps.push(Step::Retracted { message: one.id, pause: one.before.pause, receipt: None });
         }
     }
 }

@@ -13,7 +13,7 @@ use veilgate_store::{Entry, Space, Store, StoreError};
 use crate::book::Found;
 use crate::flow::Flow;
 use crate::live::{ContentFacts, Live, Moment};
-use crate::record::{MessageRecord, RecordError, StateRecord, read_delivery};
+use crate::record::{MessageRecord, Next, RecordError, StateRecord, read_delivery};
 use crate::seal::Behind;
 use crate::state::Life;
 use crate::turn::{Outcomes, Turn};
@@ -198,7 +198,8 @@ impl Flow {
             channel: 0,
             life: Life::ACCEPTED,
             attempts: 0,
-            elsewhere: false,
+            next: Next::Any,
+            billable: None,
             submitted_at: None,
             answered: None,
             deadline: at.mono,

@@ -159,6 +159,13 @@ impl RetryTable {
         found.unwrap_or((0, &self.otherwise))
     }
 
+    /// Whether a receipt may bring a message back; then its text is kept until it ends.
+    #[must_use]
+    pub fn retries_receipts(&self) -> bool {
+        let of_receipt = |row: &Row| row.matches.iter().any(|one| !matches!(one, Match::Status(_)));
+        self.rows.iter().any(|row| row.retry != Retry::No && of_receipt(row))
+    }
+
     /// How many rows it has.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -167,7 +167,8 @@ pub(crate) enum Step {
     /// A slot's record is gone: its digits may be given again.
     SlotFreed(SlotRecord),
     /// An intent to submit is taken back: the message waits again, after the pause.
-    Retracted { message: MessageId, pause: Duration },
+    /// A receipt that brought it back is answered.
+    Retracted { message: MessageId, pause: Duration, receipt: Option<Waiting<LinkId>> },
     /// An authorization's record is durable.
     Registered(Arc<Registered>),
     /// Whom an authorization means is durable.

@@ -48,6 +48,9 @@ pub struct Receipt<'b> {
     pub state: ReceiptState,
     /// Why, in the SMSC's own numbers; carrier staff only.
     pub error: Option<NetworkError>,
+    /// Why, in the carrier's own word, such as `MK:0001`: an `err:` that is no number, or a `stat:` that is no state
+    /// of SMPP. As it came, unbounded; carrier staff only.
+    pub vendor: Option<&'b [u8]>,
 }
 
 /// Where a message is.
@@ -93,7 +96,9 @@ pub fn parse<'b>(tlvs: ReceiptTlvs<'b>, text: &'b [u8]) -> Result<Receipt<'b>, T
         code: u16::from_be_bytes([high, low]),
     };
     let from_text = || fields.error.and_then(decimal).map(|code| NetworkError { network: None, code });
-    Ok(Receipt { id, state, error: tlvs.network_error.map(from_tlv).or_else(from_text) })
+    let vendor_error = fields.error.filter(|word| decimal(word).is_none());
+    let vendor = vendor_error.or_else(|| fields.stat.filter(|word| known_word(word).is_none()));
+    Ok(Receipt { id, state, error: tlvs.network_error.map(from_tlv).or_else(from_text), vendor })
 }
 
 /// Appends the customary text `id:… sub:001 dlvrd:001 submit date:… done date:… stat:… err:… text:`, times in UTC,
@@ -215,8 +220,13 @@ fn state_of_value(value: u8) -> ReceiptState {
 
 /// SMPP 3.4, appendix B; the full words of 5.2.28 are taken too.
 fn state_of_word(word: &[u8]) -> ReceiptState {
-    const WORDS: [(&[u8], ReceiptState); 11] = [
+    known_word(word).unwrap_or(ReceiptState::Final(FinalState::Unknown))
+}
+
+fn known_word(word: &[u8]) -> Option<ReceiptState> {
+    const WORDS: [(&[u8], ReceiptState); 12] = [
         (b"DELIV", ReceiptState::Final(FinalState::Delivered)),
+        (b"UNKNO", ReceiptState::Final(FinalState::Unknown)),
         (b"DELET", ReceiptState::Final(FinalState::Cancelled)),
         (b"CANCE", ReceiptState::Final(FinalState::Cancelled)),
         (b"EXPIR", ReceiptState::Final(FinalState::Expired)),
@@ -229,8 +239,7 @@ fn state_of_word(word: &[u8]) -> ReceiptState {
         (b"BUFFE", ReceiptState::Underway),
     ];
     let starts = |start: &[u8]| word.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
-    let found = WORDS.iter().find(|(start, _)| starts(start)).map(|(_, state)| *state);
-    found.unwrap_or(ReceiptState::Final(FinalState::Unknown))
+    WORDS.iter().find(|(start, _)| starts(start)).map(|(_, state)| *state)
 }
 
 fn decimal(word: &[u8]) -> Option<u16> {

@@ -1,5 +1,6 @@
 //! What an SMSC's answer or receipt makes of a message.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use veilgate_names::{FinalState, MessageId, Reason};
@@ -8,8 +9,40 @@ use veilgate_smpp::text::receipt::IdKey;
 use super::{Answer, Attempted, Book, put_state};
 use crate::correlate::{Match, ReceiptFact};
 use crate::live::{Answered, Ended, Moment};
+use crate::record::Next;
+use crate::retry::{Fault, Retry};
 use crate::state::{Event, Phase};
 use crate::turn::{DeliverAnswer, LinkId, Outcomes, Turn, Waiting};
+
+/// A receipt that waits for its answer.
+pub(super) struct Receipt {
+    /// What the id it names may stand for, likelier first.
+    pub(super) keys: [Option<IdKey>; 2],
+    /// What it says.
+    pub(super) fact: ReceiptFact,
+    /// Who sent it.
+    pub(super) answer: Waiting<LinkId>,
+}
+
+/// What an SMSC said about a message that it has not delivered.
+struct Said {
+    fault: Fault,
+    /// The receipt that says it and waits for its answer.
+    receipt: Option<Waiting<LinkId>>,
+}
+
+/// What follows from it.
+enum Verdict {
+    /// The message is tried again.
+    Again,
+    /// It ends, in this state if the table names one; `spent`: for want of attempts.
+    End { state: Option<FinalState>, spent: bool },
+}
+
+impl Verdict {
+    /// The end that is there already.
+    const KEPT: Self = Self::End { state: None, spent: false };
+}
 
 impl Book {
     pub(super) fn answered(
@@ -34,7 +67,13 @@ impl Book {
                 if !live.life.on(Event::Answered) {
                     return None;
                 }
-                live.body = None;
+                if !self
+                    .channels
+                    .get(usize::from(channel))
+                    .is_some_and(|one| one.rules.retry.retries_receipts())
+                {
+                    live.body = None;
+                }
                 live.answered = Some(Answered { id: smsc_id, key: key.clone(), at: at.wall });
                 if let Some(entry) = self.channels.get(usize::from(channel)) {
                     put_state(turn, live, &entry.rules.id, None);
@@ -43,24 +82,18 @@ impl Book {
                 let early = self.correlate.learn(channel, &key, id)?;
                 outcomes.counts.receipts_early += 1;
                 outcomes.counts.receipts_matched += 1;
-                self.end_by_receipt(id, early, None, at)
+                self.end_by_receipt(id, early, None, at, turn, outcomes)
             }
-            Answer::Throttled => {
-                outcomes.counts.throttled += 1;
-                // The link itself pauses; a pause of its own would let younger messages overtake this one. That
-                // the SMSC was busy is no attempt.
-                self.withdraw(id, Duration::ZERO, Attempted::Never, at, turn);
-                None
-            }
-            Answer::Failed if live.attempts < self.rules.max_attempts => {
-                let pause = self.rules.pause(live.attempts);
-                self.withdraw(id, pause, Attempted::Once, at, turn);
-                None
-            }
-            Answer::Failed => self.end(id, FinalState::Undeliverable, Some(Reason::SmscRejected), 0x08, at),
             Answer::Refused { status } => {
                 let error = u16::try_from(status & 0xffff).unwrap_or(0);
-                self.end(id, FinalState::Rejected, Some(Reason::SmscRejected), error, at)
+                let said = Said { fault: Fault::Status(status), receipt: None };
+                match self.again_or_end(id, &said, at, turn, outcomes) {
+                    Verdict::Again => None,
+                    Verdict::End { state, spent } => {
+                        let otherwise = if spent { FinalState::Undeliverable } else { FinalState::Rejected };
+                        self.end(id, state.unwrap_or(otherwise), Some(Reason::SmscRejected), error, at)
+                    }
+                }
             }
         }
     }
@@ -68,16 +101,17 @@ impl Book {
     pub(super) fn receipt(
         &mut self,
         channel: u16,
-        keys: [Option<IdKey>; 2],
-        fact: ReceiptFact,
-        answer: Waiting<LinkId>,
+        receipt: Receipt,
         at: Moment,
+        turn: &mut Turn,
         outcomes: &mut Outcomes,
     ) -> Option<Ended> {
+        let Receipt { keys, fact, answer } = receipt;
         match self.correlate.receipt(channel, keys, fact, at.mono) {
             Match::Message(id) => {
-                let ended = self.end_by_receipt(id, fact, Some(answer), at);
-                if ended.is_some() {
+                let waits = self.live.get(&id).is_some_and(|live| live.phase() == Phase::Answered);
+                let ended = self.end_by_receipt(id, fact, Some(answer), at, turn, outcomes);
+                if ended.is_some() || waits {
                     outcomes.counts.receipts_matched += 1;
                 } else {
                     outcomes.counts.receipts_duplicate += 1;
@@ -101,22 +135,76 @@ impl Book {
         }
     }
 
-    pub(super) fn end_by_receipt(
+    /// Ends a message as its receipt says, or brings it back where the retry table says so.
+    fn end_by_receipt(
         &mut self,
         id: MessageId,
         fact: ReceiptFact,
         answer: Option<Waiting<LinkId>>,
         at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
     ) -> Option<Ended> {
-        let reason = match fact.state {
+        let ReceiptFact { mut state, error, code } = fact;
+        if state != FinalState::Delivered {
+            let said = Said { fault: Fault::Receipt { state, error, code }, receipt: answer };
+            match self.again_or_end(id, &said, at, turn, outcomes) {
+                Verdict::Again => return None,
+                Verdict::End { state: end, .. } => state = end.unwrap_or(state),
+            }
+        }
+        let reason = match state {
             FinalState::Delivered => None,
             FinalState::Expired => Some(Reason::Expired),
             _ => Some(Reason::SmscUndelivered),
         };
-        let mut ended = self.end(id, fact.state, reason, fact.error, at)?;
+        let mut ended = self.end(id, state, reason, error, at)?;
         ended.by_receipt = true;
         ended.receipt = answer;
         Some(ended)
+    }
+
+    /// Asks the channel's retry table, and takes the message back if it is to be tried again.
+    fn again_or_end(
+        &mut self,
+        id: MessageId,
+        said: &Said,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> Verdict {
+        let Some(live) = self.live.get(&id) else { return Verdict::KEPT };
+        let Some(channel) = self.channels.get(usize::from(live.channel)) else { return Verdict::KEPT };
+        let table = Arc::clone(&channel.rules.retry);
+        let (_, row) = table.decide(&said.fault);
+        let next = match row.retry {
+            Retry::No => None,
+            Retry::Same => Some(Next::Same),
+            Retry::Any => Some(Next::Any),
+            Retry::Other => self.has_other(live).then_some(Next::Other),
+        };
+        outcomes.counts.throttled += u64::from(row.is_busy());
+        let spent = !row.is_busy() && live.attempts >= row.attempts;
+        // What an SMSC had already ends as its receipt says once its time is over.
+        let in_time = matches!(said.fault, Fault::Status(_)) || live.expires_at > at.wall;
+        let Some(live) = self.live.get_mut(&id) else { return Verdict::KEPT };
+        match next {
+            Some(next) if !spent && in_time && live.body.is_some() => {
+                live.next = next;
+                // The link itself pauses; a pause of its own would let younger messages overtake this one. That
+                // the SMSC was busy is no attempt.
+                let (pause, attempted) = match row.is_busy() {
+                    true => (Duration::ZERO, Attempted::Never),
+                    false => (row.pause(live.attempts), Attempted::Once),
+                };
+                self.withdraw(id, pause, attempted, said.receipt, at, turn);
+                Verdict::Again
+            }
+            _ => {
+                live.billable = row.billable;
+                Verdict::End { state: row.end, spent: spent && next.is_some() }
+            }
+        }
     }
 
     pub(super) fn outcome_unknown(

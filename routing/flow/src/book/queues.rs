@@ -4,6 +4,7 @@ use veilgate_names::{MessageId, Monotonic};
 
 use super::{Book, Channel};
 use crate::live::{Live, Moment};
+use crate::record::Next;
 use crate::route::{Candidate, choose, choose_by};
 use crate::state::Phase;
 use crate::turn::Outcomes;
@@ -13,7 +14,7 @@ impl Book {
     pub(super) fn postpone(&mut self, id: MessageId, when: Monotonic, at: Moment, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let deadline = at.mono_at(live.expires_at);
-        let index = live.channel;
+        let index = place(&self.channels, &mut self.candidates, live);
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             channel.delayed.insert((when, id));
             outcomes.channels.push(usize::from(index));
@@ -25,9 +26,7 @@ impl Book {
     pub(super) fn enqueue(&mut self, id: MessageId, front: bool, at: Moment, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let deadline = at.mono_at(live.expires_at);
-        let allowed = allowed_channels(&self.channels, live);
-        let index = route(&mut self.candidates, &allowed, live).unwrap_or(live.channel);
-        live.channel = index;
+        let index = place(&self.channels, &mut self.candidates, live);
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             if front {
                 // Ids grow with time: what comes back together keeps its order.
@@ -61,15 +60,22 @@ impl Book {
         }
     }
 
+    /// Whether another channel than its last one could take a message now.
+    pub(super) fn has_other(&self, live: &Live) -> bool {
+        let allowed = allowed_channels(&self.channels, live);
+        (0..).zip(&self.candidates).any(|(index, one)| {
+            let may = allowed.is_empty() || allowed.contains(&index);
+            may && index != live.channel && one.enabled && one.up && one.weight > 0
+        })
+    }
+
     /// Moves what waits to the channel that takes it now; what waits beside a queue goes on waiting.
     fn requeue(&mut self, id: MessageId, when: Option<Monotonic>, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
         if !matches!(live.phase(), Phase::Queued | Phase::Postponed) {
             return;
         }
-        let allowed = allowed_channels(&self.channels, live);
-        let index = route(&mut self.candidates, &allowed, live).unwrap_or(live.channel);
-        live.channel = index;
+        let index = place(&self.channels, &mut self.candidates, live);
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             match when {
                 Some(when) => {
@@ -97,4 +103,24 @@ fn route(candidates: &mut [Candidate], allowed: &[u16], live: &Live) -> Option<u
         Some(key) => choose_by(candidates, allowed, key),
         None => choose(candidates, allowed),
     }
+}
+
+/// Gives a message the channel where it waits now.
+fn place(channels: &[Channel], candidates: &mut [Candidate], live: &mut Live) -> u16 {
+    let next = std::mem::replace(&mut live.next, Next::Any);
+    let last = usize::from(live.channel);
+    if next == Next::Same && candidates.get(last).is_some_and(|one| one.enabled && one.up) {
+        return live.channel;
+    }
+    let mut allowed = allowed_channels(channels, live);
+    if next == Next::Other {
+        if allowed.is_empty() {
+            allowed = (0..).zip(channels).map(|(index, _)| index).collect();
+        }
+        allowed.retain(|index| *index != live.channel);
+    }
+    let chosen =
+        if next == Next::Other && allowed.is_empty() { None } else { route(candidates, &allowed, live) };
+    live.channel = chosen.unwrap_or(live.channel);
+    live.channel
 }

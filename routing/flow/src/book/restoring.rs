@@ -39,7 +39,9 @@ impl Book {
         live.submitted_at = Some(state.submitted_at);
         live.channel = self.channel_index(&state.channel).unwrap_or(0);
         if let Some((id, key, at_smsc)) = state.answer {
-            live.body = None;
+            if !self.retries_receipts(live.channel) {
+                live.body = None;
+            }
             live.answered = Some(Answered { id, key, at: at_smsc });
             self.insert_answered(live, at);
             (Found::Answered, None)
@@ -53,7 +55,7 @@ impl Book {
 
     fn insert_again(&mut self, mut live: Live, again: Again, at: Moment, outcomes: &mut Outcomes) {
         let id = live.id;
-        live.elsewhere = again.elsewhere;
+        live.next = again.next;
         if again.not_before <= at.wall {
             self.insert(live, at, outcomes);
         } else if live.life.on(Event::Paused) {

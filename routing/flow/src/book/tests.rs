@@ -14,6 +14,7 @@ use veilgate_store::{MemoryStore, Store};
 
 use super::*;
 use crate::live::{Body, ContentFacts, NOT_COUNTED};
+use crate::record::Next;
 use crate::state::{Life, State};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -43,6 +44,7 @@ pub(super) fn channel(id: &str, retry_unknown: bool) -> ChannelRules {
         alphabet: DefaultAlphabet::Gsm7,
         national: false,
         retry_unknown,
+        retry: Arc::default(),
     }
 }
 
@@ -77,7 +79,8 @@ pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> L
         channel: 0,
         life: Life::ACCEPTED,
         attempts: 0,
-        elsewhere: false,
+        next: Next::Any,
+        billable: None,
         submitted_at: None,
         answered: None,
         deadline: at.mono,
@@ -107,7 +110,7 @@ fn place(link: u32) -> LinkPlace {
 }
 
 fn rules() -> FlowRules {
-    FlowRules { max_attempts: 3, backoff_max: Duration::from_secs(1), ..FlowRules::default() }
+    FlowRules { max_attempts: 3, ..FlowRules::default() }
 }
 
 fn fresh_book() -> Book {
@@ -154,8 +157,8 @@ impl World {
                 }
             }
             4 | 5 => self.write(at, &mut turn),
-            6 => self.answer(message, Answer::Throttled, &mut turn, &mut outcomes),
-            7 | 8 => self.answer(message, Answer::Failed, &mut turn, &mut outcomes),
+            6 => self.answer(message, Answer::Refused { status: 0x58 }, &mut turn, &mut outcomes),
+            7 | 8 => self.answer(message, Answer::Refused { status: 0x08 }, &mut turn, &mut outcomes),
             9 => self.answer(message, Answer::Refused { status: 0x45 }, &mut turn, &mut outcomes),
             10 | 11 => {
                 let key = IdKey::Number(u128::from(message.0));
@@ -164,7 +167,7 @@ impl World {
             }
             12 => {
                 let key = IdKey::Number(u128::from(message.0));
-                let fact = ReceiptFact { state: FinalState::Delivered, error: 0 };
+                let fact = ReceiptFact { state: FinalState::Delivered, error: 0, code: None };
                 let event = LinkEvent::Receipt { keys: [Some(key), None], fact, sequence: 1 };
                 self.handle(link, event, &mut turn, &mut outcomes);
             }
@@ -237,7 +240,7 @@ impl World {
                 Step::Send { message, .. } => {
                     self.book.retracted(message, Duration::from_secs(1), at, &mut outcomes);
                 }
-                Step::Retracted { message, pause } => {
+                Step::Retracted { message, pause, .. } => {
                     let pause = if fails { pause.max(Duration::from_secs(1)) } else { pause };
                     self.book.retracted(message, pause, at, &mut outcomes);
                 }

@@ -74,7 +74,10 @@ impl Flow {
                 }
                 Step::Slot(record) => self.gate.slots.stored(&record),
                 Step::SlotFreed(record) => self.gate.slots.freed(&record),
-                Step::Retracted { message, pause } => book.retracted(message, pause, at, outcomes),
+                Step::Retracted { message, pause, receipt } => {
+                    outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
+                    book.retracted(message, pause, at, outcomes);
+                }
                 Step::Registered(authorization) => authorization.record_is_durable(),
                 Step::Pinned(record) => self.gate.identity.pins().written(&record),
                 Step::Answer { to, id } => outcomes.answers.push((to, Ok(id))),
@@ -131,7 +134,8 @@ impl Flow {
             Step::Text { text, .. } => {
                 self.parts.lock().again(*text, at.mono.plus(self.rules.store_retry));
             }
-            Step::Retracted { message, pause } => {
+            Step::Retracted { message, pause, receipt } => {
+                outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Later)));
                 let pause = pause.max(self.rules.store_retry);
                 self.book.lock().retracted(message, pause, at, outcomes);
             }

@@ -13,7 +13,7 @@ use crate::delivery::{Content, Delivery};
 use crate::flow::Flow;
 use crate::live::{Body, ContentFacts, Live, Moment, NOT_COUNTED};
 use crate::multi::Member;
-use crate::record::MessageRecord;
+use crate::record::{MessageRecord, Next};
 use crate::reply::{Attribution, Writer};
 use crate::state::Life;
 use crate::turn::{LinkId, Step, Turn, Waiting};
@@ -187,7 +187,8 @@ impl Flow {
             channel: 0,
             life: Life::ACCEPTED,
             attempts: 0,
-            elsewhere: false,
+            next: Next::Any,
+            billable: None,
             submitted_at: None,
             answered: None,
             deadline: at.mono,

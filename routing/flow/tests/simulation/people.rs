@@ -7,7 +7,9 @@ use std::time::Duration;
 use veilgate_admission::{
     AccountConfig, GuessingAction, GuessingPolicy, PasswordHash, PlatformProfile, ProofPolicy, Tenant,
 };
-use veilgate_flow::{ChannelRules, Directory, FlowRules, NumberRules};
+use veilgate_flow::{
+    ChannelRules, Class as Fault, Delays, Directory, FlowRules, Match, NumberRules, Retry, RetryTable, Row,
+};
 use veilgate_identity::{Class, Config, Identity, KeyRing, import};
 use veilgate_names::{
     AccountId, AsOf, AuthorizationId, ChannelId, EncryptedDeviceId, EnterpriseId, KeyId, PlatformId,
@@ -144,7 +146,22 @@ pub(crate) fn channel(index: usize, enabled: bool, retry_unknown: bool) -> Chann
         alphabet: DefaultAlphabet::Gsm7,
         national: false,
         retry_unknown,
+        retry: Arc::new(retries()),
     }
+}
+
+/// What the simulated SMSCs mean by their refusals.
+fn retries() -> RetryTable {
+    let row = |statuses: [u32; 2], class| Row {
+        matches: statuses.map(|status| Match::Status(status..=status)).into(),
+        class,
+        retry: Retry::Any,
+        delays: Delays::Doubling(Duration::from_millis(200), Duration::from_secs(2)),
+        attempts: 4,
+        billable: None,
+        end: None,
+    };
+    RetryTable::new(vec![row([0x58, 0x14], Fault::Throttled), row([0x08, 0x64], Fault::Temporary)])
 }
 
 /// Numbers and where replies go. `only`: the channel that the second enterprise is held to.
@@ -171,8 +188,6 @@ pub(crate) fn directory(only: Option<usize>) -> Directory {
 pub(crate) fn rules() -> FlowRules {
     FlowRules {
         max_attempts: 4,
-        backoff_min: Duration::from_millis(200),
-        backoff_max: Duration::from_secs(2),
         early_receipt_hold: Duration::from_secs(5),
         late_answer_grace: Duration::from_secs(5),
         report_timeout: Duration::from_secs(30),

@@ -147,9 +147,8 @@ impl SouthEnd {
             }
             Status::RTHROTTLED | Status::RMSGQFUL => {
                 self.resume_at = Monotonic(now.0 + 200 * MS);
-                Answer::Throttled
+                Answer::Refused { status: status.0 }
             }
-            Status::RSYSERR | Status::RX_T_APPN => Answer::Failed,
             status => Answer::Refused { status: status.0 },
         };
         self.events.push(LinkEvent::Answered { message: MessageId(token), answer });
@@ -162,7 +161,8 @@ impl SouthEnd {
             return self.session.deliver_response(sequence, Status::OK);
         };
         let keys = self.facts.id_format.receipt_keys(receipt.id);
-        let fact = ReceiptFact { state, error: receipt.error.map_or(0, |error| error.code) };
+        let error = receipt.error.map_or(0, |error| error.code);
+        let fact = ReceiptFact { state, error, code: None };
         self.events.push(LinkEvent::Receipt { keys, fact, sequence });
     }
 

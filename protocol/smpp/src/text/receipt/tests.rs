@@ -220,3 +220,15 @@ proptest! {
         prop_assert!(IdFormat::Auto.receipt_keys(id.to_string().as_bytes()).contains(&stored));
     }
 }
+
+#[test]
+fn a_carriers_own_words() {
+    let vendor = |words: &[u8]| {
+        let whole = [b"id:7 ", words, b" text:MK:9999"].concat();
+        text(&whole).vendor.map(<[u8]>::to_vec)
+    };
+    assert_eq!(vendor(b"stat:MK:0001 err:000"), Some(b"MK:0001".to_vec()));
+    assert_eq!(vendor(b"stat:UNDELIV err:MB:0069"), Some(b"MB:0069".to_vec()));
+    assert_eq!(vendor(b"stat:UNDELIV err:005"), None);
+    assert_eq!(vendor(b"stat:UNKNOWN err:"), None);
+}
