@@ -25,11 +25,7 @@ impl Flow {
         if let Err(error) = result {
             outcomes.counts.store_failures += 1;
             let reason = if matches!(error, StoreError::Full) { Reason::QueueFull } else { Reason::Internal };
-            self.keep_deletions(&turns);
-            for step in turns.into_iter().flat_map(|turn| turn.steps) {
-                self.failed(step, reason, at, outcomes);
-            }
-            return;
+            return self.undone(turns, reason, at, outcomes);
         }
         let mut deliveries = Vec::new();
         let mut book = self.book.lock();
@@ -89,10 +85,7 @@ impl Flow {
             }
         }
         drop((book, ends));
-        self.keep_deletions(&broken);
-        for step in broken.into_iter().flat_map(|turn| turn.steps) {
-            self.failed(step, Reason::QueueFull, at, outcomes);
-        }
+        self.undone(broken, Reason::QueueFull, at, outcomes);
         for delivery in deliveries {
             outcomes.accounts.push(delivery.account.clone());
             self.outbox(&delivery.account).lock().push(delivery);
@@ -105,6 +98,14 @@ impl Flow {
             let origin = (&live.account, live.service_number);
             let ends = ends.get_or_insert_with(|| self.ends.lock());
             ends.push(live.id, origin, live.member, end.state, end.cdr.done_at);
+        }
+    }
+
+    /// Takes back what turns that did not become durable were to bring about.
+    fn undone(&self, turns: Vec<Turn>, reason: Reason, at: Moment, outcomes: &mut Outcomes) {
+        self.keep_deletions(&turns);
+        for step in turns.into_iter().flat_map(|turn| turn.steps) {
+            self.failed(step, reason, at, outcomes);
         }
     }
 
