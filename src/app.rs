@@ -33,6 +33,7 @@ use crate::number_keys;
 use crate::purge::Purger;
 use crate::settings;
 use crate::south::channels::Channels;
+use crate::store_damages::StoreDamages;
 use crate::telemetry::Telemetry;
 use crate::telemetry::events::{
     DrainProgress, JournalOpened, Listening, Reloaded, Started, Stopped, Stopping, StorageFailed,
@@ -449,7 +450,9 @@ impl Probe for App {
         metrics.north.connections.set(gauge(connections));
         metrics.north.half_open.set(gauge(half_open));
         metrics.authorizations.set(gauge(self.hub.flow.gate().registry.len()));
-        metrics.journal.size.set(i64::try_from(self.store.usage().octets).unwrap_or(i64::MAX));
+        let usage = self.store.usage();
+        metrics.journal.size.set(i64::try_from(usage.octets).unwrap_or(i64::MAX));
+        metrics.journal.damaged.set(i64::try_from(usage.damaged).unwrap_or(i64::MAX));
         for channel in self.hub.flow.channel_states() {
             metrics.channel(&channel.id).queued.set(gauge(channel.queued));
         }
@@ -658,6 +661,7 @@ fn start_maintenance(
     hub: &Arc<Hub>,
 ) -> std::io::Result<JoinHandle<()>> {
     let mut purger = Purger::new(config.registry.keep_expired);
+    let mut damages = StoreDamages::default();
     let mut swept_at = clock::mono();
     let (store, hub) = (Arc::downgrade(store), Arc::downgrade(hub));
     std::thread::Builder::new().name("maintain".to_owned()).spawn(move || {
@@ -684,6 +688,7 @@ fn start_maintenance(
                     false
                 }
             };
+            damages.tell(&*store, &hub);
             purger.step(&hub);
             drop((store, hub));
             std::thread::park_timeout(if more { Duration::from_millis(10) } else { MAINTAIN });

@@ -16,4 +16,6 @@ mod ops;
 mod purge;
 pub mod settings;
 pub mod south;
+pub mod store_check;
+mod store_damages;
 pub mod telemetry;

@@ -66,6 +66,11 @@ enum Command {
         #[command(subcommand)]
         command: cli::keys::KeysCommand,
     },
+    /// The journal's files: check them while no gateway runs.
+    Store {
+        #[command(subcommand)]
+        command: cli::store::StoreCommand,
+    },
     /// Enterprises that are not served any more.
     Tenant {
         #[command(subcommand)]
@@ -273,6 +278,7 @@ fn main() -> ExitCode {
         Some(Command::Retry { command }) => cli::retry::run(&arguments.config, command),
         Some(Command::Audit { command }) => audit(&arguments.config, command),
         Some(Command::Cdr { command: CdrCommand::Verify { files } }) => verify_cdrs(&files),
+        Some(Command::Store { command }) => cli::store::run(&arguments.config, command),
         Some(Command::Keys { command }) => actor_name(arguments.actor.as_deref())
             .and_then(|actor| cli::keys::run(&arguments.config, actor, command)),
         Some(command) => operate(&arguments.config, arguments.actor.as_deref(), command),

@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use veilgate_names::{AccountId, ChannelId, MessageId};
+use veilgate_store::Space;
 
 use super::Telemetry;
 use super::loggable::{KeyName, Loggable};
@@ -270,6 +271,18 @@ events! {
         damaged: u64,
         /// How long it took.
         took_ms: Duration,
+    };
+
+    /// A record of the journal is damaged, or the disk does not give it. Its neighbours serve.
+    RecordDamaged ERROR "journal record damaged" {
+        /// The segment's number, as in its file name.
+        segment: u32,
+        /// Octets from the start of the segment.
+        offset: u64,
+        /// What kind of record it is, where that can still be told.
+        space: Option<Space>,
+        /// The message or delivery whose record it is, where that can still be told.
+        message_id: Option<MessageId>,
     };
 
     /// A commit took long.

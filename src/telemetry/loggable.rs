@@ -9,6 +9,7 @@ use tracing::field::{DebugValue, DisplayValue};
 use veilgate_names::{
     AccountId, AccountKind, ChannelId, EnterpriseId, FinalState, KeyId, MessageId, PlatformId, Reason,
 };
+use veilgate_store::Space;
 
 /// May stand in a log line.
 ///
@@ -88,6 +89,7 @@ loggable! {
     KeyId, &'a str, |value| value.as_str();
     KeyName, &'a str, |value| value.0.as_str();
     Reason, &'static str, |value| value.name();
+    Space, &'static str, |value| value.name();
     AccountKind, &'static str, |value| match value {
         AccountKind::Notary => "notary",
         AccountKind::Enterprise => "enterprise",

@@ -127,6 +127,8 @@ pub struct JournalMetrics {
     pub group_records: Histogram,
     /// Octets on disk.
     pub size: Gauge,
+    /// Damaged records seen since the start.
+    pub damaged: Gauge,
 }
 
 #[derive(Default)]
@@ -268,6 +270,7 @@ impl JournalMetrics {
             ),
             group_records,
             size: gauge_bytes(into, "journal_size", "Octets of the journal on disk"),
+            damaged: gauge(into, "journal_damaged", "Damaged records of the journal seen since the start"),
         }
     }
 }

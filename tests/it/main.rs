@@ -38,4 +38,5 @@ mod smpp_submits;
 mod smpp_tls;
 mod smpp_windows;
 mod spellings;
+mod store;
 mod subject;

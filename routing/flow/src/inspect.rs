@@ -5,9 +5,11 @@ use veilgate_ledger::Cdr;
 use veilgate_names::MessageId;
 use veilgate_store::{Page, Space, Store, StoreError};
 
+use crate::flow::Flow;
 use crate::offboard::holds_sealed;
 use crate::record::StateRecord;
 use crate::seal::SealedUnder;
+use crate::turn::Turn;
 
 /// Records per page of a scan.
 const PAGE: usize = 1024;
@@ -81,6 +83,22 @@ pub fn inspect(store: &dyn Store) -> Result<Inspection, StoreError> {
     Ok(found)
 }
 
+impl Flow {
+    /// Deletes states whose message was lost to damage, [`MAX_NAMED`] at most; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub(crate) fn drop_states_alone(&self, store: &dyn Store, turn: &mut Turn) -> Result<usize, StoreError> {
+        let found = inspect(store)?;
+        let alone = found.named.iter().filter(|oddity| oddity.kind == OddityKind::Alone);
+        let ids: Vec<MessageId> = alone.filter_map(|oddity| oddity.id).collect();
+        for id in &ids {
+            turn.delete(Space::State, &id.0.to_be_bytes());
+        }
+        Ok(ids.len())
+    }
+}
+
 /// Whether each of these keys has a record, damaged or not.
 ///
 /// # Errors
@@ -147,4 +165,40 @@ fn reads_back(space: Space, key: &[u8], value: &[u8]) -> bool {
 
 fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use veilgate_store::{Batch, MemoryStore};
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_belong_is_named() {
+        let store = MemoryStore::new(1 << 20);
+        let mut batch = Batch::new();
+        let sealed = [&[5][..], b"ent-1", &[0, 0, 0, 1], b"sealed"].concat();
+        for id in 1..=3_u64 {
+            batch.put(Space::Message, &id.to_be_bytes(), &sealed).unwrap();
+        }
+        batch.put(Space::Message, &4_u64.to_be_bytes(), b"").unwrap();
+        batch.put(Space::Cdr, &9_u64.to_be_bytes(), b"no line").unwrap();
+        batch.put(Space::Authorization, b"a name", b"\xFF").unwrap();
+        batch.put(Space::Meta, b"anything", b"").unwrap();
+        batch.put(Space::State, &7_u64.to_be_bytes(), b"no state").unwrap();
+        store.commit(&[batch]).unwrap();
+        let found = inspect(&store).unwrap();
+        assert_eq!((found.waiting, found.submitted, found.answered, found.cdrs_pending), (4, 0, 0, 1));
+        assert_eq!((found.alone, found.unreadable), (1, 4));
+        let named = |space, id: Option<u64>, kind| Oddity { space, id: id.map(MessageId), kind };
+        for expected in [
+            named(Space::Message, Some(4), OddityKind::Unreadable),
+            named(Space::State, Some(7), OddityKind::Unreadable),
+            named(Space::State, Some(7), OddityKind::Alone),
+            named(Space::Cdr, Some(9), OddityKind::Unreadable),
+            named(Space::Authorization, None, OddityKind::Unreadable),
+        ] {
+            assert!(found.named.contains(&expected), "{expected:?} in {:?}", found.named);
+        }
+    }
 }

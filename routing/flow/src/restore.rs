@@ -101,6 +101,9 @@ impl Flow {
         })?;
         self.restore_erasures(store)?;
         self.messages(store, at, turn, outcomes, &mut restored)?;
+        if store.usage().damaged > 0 {
+            restored.damaged += self.drop_states_alone(store, turn)?;
+        }
         Ok(restored)
     }
 

@@ -12,11 +12,14 @@
 //! | fallocate | 65 / 215 / 281 | - |
 //! | filled with zeros | 82 / 102 / 164 | 106 / 95 / 184 |
 //!
-//! Writing over zeros changes no metadata, so housekeeping keeps one such file ready; without it a segment just grows.
+//! Writing over what was written before changes no metadata, so housekeeping keeps one such file ready: a former segment,
+//! or one filled with zeros. Without it a segment just grows.
 //! The index is in memory: 13 to 70 octets a live record under an identifier, about 70 under a name (`index`).
 
 mod damages;
 mod disk;
+#[cfg(test)]
+mod faults;
 mod folder;
 mod frame;
 mod housekeeping;
@@ -33,6 +36,7 @@ mod tests;
 mod untouched;
 mod writer;
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -60,16 +64,27 @@ use writer::{Active, Room, Shared, Writer};
 /// The name of the file that becomes the next segment.
 const SPARE: &str = "spare.new";
 
+/// How often a read begins again because housekeeping took away what it was reading.
+const PATIENCE: usize = 100;
+
 /// How a log uses its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
     /// Octets in a segment, clamped to 4 KiB to 1 GiB. A commit that is longer gets a segment of its own.
     pub segment_octets: u32,
     /// Octets all segments may take together; beyond, commits are refused with [`StoreError::Full`]. Deletions and
-    /// housekeeping may take two segments more, and one spare segment lies beside.
+    /// housekeeping may take two segments more; a spare segment and two former ones lie beside.
     pub capacity_octets: u64,
     /// A segment is compacted when less than this part of it is needed, in percent, clamped to 1 to 90.
     pub compact_below_percent: u8,
+}
+
+/// Why a record was not read.
+enum Missed {
+    /// Housekeeping took its file away meanwhile: look again where it lies.
+    Moved,
+    /// It is damaged, or the disk does not give it.
+    Damaged(Damage),
 }
 
 /// How much one space holds.
@@ -132,9 +147,12 @@ impl LogStore {
     /// # Errors
     /// As [`LogStore::open`].
     pub fn on(disk: Box<dyn Disk>, config: Config) -> Result<Self, StoreError> {
-        if disk.list()?.iter().any(|name| name == SPARE) {
+        let names = disk.list()?;
+        if names.iter().any(|name| name == SPARE) {
             disk.remove(SPARE)?;
         }
+        let mut upkeep = Upkeep::default();
+        upkeep.adopt(disk.as_ref(), &names)?;
         let Recovered { index, report, sequence, next_segment, active } = recovery::recover(disk.as_ref())?;
         let config = Config {
             segment_octets: config.segment_octets.clamp(4 << 10, 1 << 30),
@@ -157,7 +175,7 @@ impl LogStore {
                 damages: Mutex::new(Damages::new(&report.damaged, report.damages)),
             },
             writer: Mutex::new(Writer { active, spare: None, sequence, next_segment, buffer: Vec::new() }),
-            upkeep: Mutex::default(),
+            upkeep: Mutex::new(upkeep),
             recovery: report,
         })
     }
@@ -172,6 +190,60 @@ impl LogStore {
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// The values as of one moment.
+    fn read_once(&self, space: Space, keys: &[&[u8]]) -> Result<Vec<Option<Box<[u8]>>>, Missed> {
+        let found: Vec<_> = {
+            let index = self.shared.index.read();
+            keys.iter().map(|key| index.find(space, key)).collect()
+        };
+        let mut reader = Reader::default();
+        let mut values = Vec::with_capacity(found.len());
+        for (n, one) in found.iter().enumerate() {
+            let Some(one) = one else {
+                values.push(None);
+                continue;
+            };
+            let next = found.get(n + 1).and_then(Option::as_ref);
+            match reader.fetch(space, one, next) {
+                Some(value) => values.push(Some(value)),
+                None if self.is_moved(space, one) => return Err(Missed::Moved),
+                None => return Err(Missed::Damaged(self.note_damage(space, one))),
+            }
+        }
+        Ok(values)
+    }
+
+    /// The page as of one moment; `None` if housekeeping took a file away meanwhile.
+    fn scan_once(&self, space: Space, after: Option<&[u8]>, limit: usize) -> Option<Page> {
+        let mut page = PageBuilder::new(limit);
+        let mut found = self.shared.index.read().behind(space, after, page.limit() + 1);
+        let mut octets = 0;
+        let fits = |found: &&Found| {
+            let has_room = octets < MAX_PAGE_OCTETS;
+            octets += found.value_octets();
+            has_room
+        };
+        let fitting = found.iter().take(page.limit()).take_while(fits).count();
+        let more = fitting < found.len();
+        found.truncate(fitting);
+        let mut reader = Reader::default();
+        for (n, one) in found.iter().enumerate() {
+            match reader.fetch(space, one, found.get(n + 1)) {
+                Some(value) => page.push(one.key.as_slice().into(), value),
+                None if self.is_moved(space, one) => return None,
+                None => page.push_damage(self.note_damage(space, one)),
+            }
+        }
+        let last = found.last().filter(|_| more).map(|found| found.key.as_slice().into());
+        Some(page.finish(last))
+    }
+
+    /// Whether the record does not lie there any more: its file may hold something else by now.
+    fn is_moved(&self, space: Space, found: &Found) -> bool {
+        let (segment, offset) = (found.location.segment(), found.location.offset());
+        !self.shared.index.read().is_live(space, found.key.as_slice(), segment, offset)
     }
 
     fn note_damage(&self, space: Space, found: &Found) -> Damage {
@@ -192,41 +264,23 @@ impl Store for LogStore {
 
     fn read(&self, space: Space, keys: &[&[u8]]) -> Result<Vec<Option<Box<[u8]>>>, StoreError> {
         check_keys(keys)?;
-        let found: Vec<_> = {
-            let index = self.shared.index.read();
-            keys.iter().map(|key| index.find(space, key)).collect()
-        };
-        let mut reader = Reader::default();
-        let fetch = |(n, one): (usize, &Option<Found>)| {
-            let Some(one) = one else { return Ok(None) };
-            let next = found.get(n + 1).and_then(Option::as_ref);
-            let value = reader.fetch(space, one, next);
-            value.map(Some).ok_or_else(|| StoreError::Corrupt(self.note_damage(space, one)))
-        };
-        found.iter().enumerate().map(fetch).collect()
+        for _ in 0..PATIENCE {
+            match self.read_once(space, keys) {
+                Ok(values) => return Ok(values),
+                Err(Missed::Damaged(damage)) => return Err(StoreError::Corrupt(damage)),
+                Err(Missed::Moved) => {}
+            }
+        }
+        Err(StoreError::Io(io::ErrorKind::ResourceBusy))
     }
 
     fn scan(&self, space: Space, after: Option<&[u8]>, limit: usize) -> Result<Page, StoreError> {
-        let mut page = PageBuilder::new(limit);
-        let mut found = self.shared.index.read().behind(space, after, page.limit() + 1);
-        let mut octets = 0;
-        let fits = |found: &&Found| {
-            let has_room = octets < MAX_PAGE_OCTETS;
-            octets += found.value_octets();
-            has_room
-        };
-        let fitting = found.iter().take(page.limit()).take_while(fits).count();
-        let more = fitting < found.len();
-        found.truncate(fitting);
-        let mut reader = Reader::default();
-        for (n, found_here) in found.iter().enumerate() {
-            match reader.fetch(space, found_here, found.get(n + 1)) {
-                Some(value) => page.push(found_here.key.as_slice().into(), value),
-                None => page.push_damage(self.note_damage(space, found_here)),
+        for _ in 0..PATIENCE {
+            if let Some(page) = self.scan_once(space, after, limit) {
+                return Ok(page);
             }
         }
-        let last = found.last().filter(|_| more).map(|found| found.key.as_slice().into());
-        Ok(page.finish(last))
+        Err(StoreError::Io(io::ErrorKind::ResourceBusy))
     }
 
     fn durability(&self) -> Durability {

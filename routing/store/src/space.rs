@@ -63,6 +63,25 @@ impl Space {
         matches!(self, Self::Message | Self::State | Self::Delivery | Self::Reply | Self::Cdr)
     }
 
+    /// Its name in logs and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::State => "state",
+            Self::Delivery => "delivery",
+            Self::Reply => "reply",
+            Self::Authorization => "authorization",
+            Self::Revocation => "revocation",
+            Self::Slot => "slot",
+            Self::Meta => "meta",
+            Self::Cdr => "cdr",
+            Self::Pin => "pin",
+            Self::OptOut => "opt_out",
+            Self::Usage => "usage",
+        }
+    }
+
     /// The octet that stands for this space on disk.
     #[must_use]
     pub const fn tag(self) -> u8 {

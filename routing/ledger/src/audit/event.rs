@@ -75,6 +75,8 @@ pub enum AuditEvent {
     TailMissing { records: u64 },
     /// So many records were left out because the disk took none: refused binds, and others.
     RecordsOmitted { refused_binds: u64, others: u64 },
+    /// So many more records of the journal were found damaged; the log names them.
+    JournalDamaged { records: u64 },
     /// A peer bound.
     BindAccepted { source: IpAddr, mode: BindMode },
     /// A bind was refused.
@@ -210,13 +212,14 @@ impl AuditEvent {
     pub(crate) const CHECKPOINT: &'static str = "checkpoint";
 
     /// Every type that can stand in the file (B-4.1.6c).
-    pub const TYPES: [&'static str; 51] = [
+    pub const TYPES: [&'static str; 52] = [
         "started",
         "draining",
         "stopped",
         "tail_cut",
         "tail_missing",
         "records_omitted",
+        "journal_damaged",
         "bind_accepted",
         "bind_refused",
         "account_locked",
@@ -274,6 +277,7 @@ impl AuditEvent {
             Self::TailCut { .. } => "tail_cut",
             Self::TailMissing { .. } => "tail_missing",
             Self::RecordsOmitted { .. } => "records_omitted",
+            Self::JournalDamaged { .. } => "journal_damaged",
             Self::BindAccepted { .. } => "bind_accepted",
             Self::BindRefused { .. } => "bind_refused",
             Self::AccountLocked { .. } => "account_locked",
@@ -329,6 +333,7 @@ impl AuditEvent {
             Self::TailCut { .. }
                 | Self::TailMissing { .. }
                 | Self::RecordsOmitted { .. }
+                | Self::JournalDamaged { .. }
                 | Self::BindRefused { .. }
                 | Self::AccountLocked { .. }
                 | Self::AuthorizationsRefused { .. }
@@ -361,7 +366,9 @@ impl AuditEvent {
             | Self::TenantOffboarded { .. }
             | Self::TenantOffboardRefused { .. } => self.write_key_fields(line),
             Self::TailCut { octets } => line.number("octets", *octets),
-            Self::TailMissing { records } => line.number("records", *records),
+            Self::TailMissing { records } | Self::JournalDamaged { records } => {
+                line.number("records", *records)
+            }
             Self::RecordsOmitted { refused_binds, others } => {
                 line.number("refused_binds", *refused_binds);
                 line.number("others", *others);

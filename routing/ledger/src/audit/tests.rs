@@ -35,6 +35,7 @@ fn service_events() -> Vec<AuditEvent> {
         AuditEvent::TailCut { octets: 17 },
         AuditEvent::TailMissing { records: 2 },
         AuditEvent::RecordsOmitted { refused_binds: 7, others: 1 },
+        AuditEvent::JournalDamaged { records: 3 },
         AuditEvent::BindAccepted { source, mode: BindMode::Transceiver },
         AuditEvent::BindRefused { source, cause: RefusedBind::WrongPassword },
         AuditEvent::AccountLocked { source },

@@ -1,11 +1,13 @@
 //! How batches lie in a segment. Everything is little-endian.
 //!
 //! ```text
-//! segment  "VGSTORE1" | segment u32 | crc32 of the other fields u32 | first sequence u64 | frame | frame | ... | zeros
-//! frame    magic u32 | crc32 of the rest of the header u32 | sequence u64 | group u64 | octets of the records u32
+//! segment  "VGSTORE2" | segment u32 | crc32 of the other fields u32 | first sequence u64 | frame | frame | ... | zeros
+//! frame    magic u32 | crc32 of segment u32 and the rest of the header u32 | sequence u64 | group u64 | octets of the records u32
 //!          | records u32 | digest u32 | record | record | ...
 //! ```
-//! One frame is one batch. `sequence` goes up by one with each frame. `group` is the sequence of the first frame of
+//! One frame is one batch. A file may have been another segment before: what is left of that lies behind the frames, and
+//! is told from them by the frame's checksum, which covers the number of the segment as well. `sequence` goes up by one
+//! with each frame, from segment to segment, too. `group` is the sequence of the first frame of
 //! the same commit: whatever is older was synced before this frame was written, which tells damage from a torn tail.
 //! `digest` is a checksum over the checksums of the records, so a frame is whole or it is not.
 
@@ -13,7 +15,7 @@ use crate::batch::{Batch, Record, add_to_digest};
 
 pub(super) const SEGMENT_HEADER: usize = 24;
 pub(super) const FRAME_HEADER: usize = 36;
-const SEGMENT_MAGIC: [u8; 8] = *b"VGSTORE1";
+const SEGMENT_MAGIC: [u8; 8] = *b"VGSTORE2";
 const FRAME_MAGIC: [u8; 4] = *b"\xF7vgB";
 
 /// What the first octets of a segment say.
@@ -53,7 +55,7 @@ pub(super) fn read_segment_header(buffer: &[u8]) -> SegmentHeader {
     parse_segment_header(buffer).unwrap_or(SegmentHeader::Unreadable)
 }
 
-pub(super) fn write_frame(out: &mut Vec<u8>, batch: &Batch, sequence: u64, group: u64) {
+pub(super) fn write_frame(out: &mut Vec<u8>, batch: &Batch, segment: u32, sequence: u64, group: u64) {
     let header = FrameHeader {
         sequence,
         group,
@@ -63,22 +65,16 @@ pub(super) fn write_frame(out: &mut Vec<u8>, batch: &Batch, sequence: u64, group
     };
     let fields = header.fields();
     out.extend_from_slice(&FRAME_MAGIC);
-    out.extend_from_slice(&crc32fast::hash(&fields).to_le_bytes());
+    out.extend_from_slice(&frame_checksum(segment, &fields).to_le_bytes());
     out.extend_from_slice(&fields);
     out.extend_from_slice(batch.encoded());
 }
 
-/// The offset at or behind `from` of the next sound frame header.
-pub(super) fn find_frame(buffer: &[u8], from: usize) -> Option<usize> {
-    let mut offset = from;
-    loop {
-        let rest = buffer.get(offset..)?;
-        offset += rest.windows(FRAME_MAGIC.len()).position(|window| window == FRAME_MAGIC)?;
-        if Frame::split(buffer.get(offset..)?).is_some() {
-            return Some(offset);
-        }
-        offset += 1;
-    }
+/// The offset at or behind `from` of the next sound frame header of this segment.
+pub(super) fn find_frame(buffer: &[u8], segment: u32, from: usize) -> Option<usize> {
+    let places = memchr::memmem::find_iter(buffer.get(from..)?, &FRAME_MAGIC);
+    let mut places = places.map(|place| from + place);
+    places.find(|place| buffer.get(*place..).is_some_and(|rest| Frame::split(rest, segment).is_some()))
 }
 
 pub(super) fn is_zero(octets: &[u8]) -> bool {
@@ -97,11 +93,11 @@ impl FrameHeader {
         fields
     }
 
-    pub(super) fn parse(buffer: &[u8]) -> Option<Self> {
+    pub(super) fn parse(buffer: &[u8], segment: u32) -> Option<Self> {
         let rest = buffer.strip_prefix(&FRAME_MAGIC)?;
         let (checksum, rest) = rest.split_first_chunk()?;
         let fields = rest.get(..FRAME_HEADER - 8)?;
-        if crc32fast::hash(fields) != u32::from_le_bytes(*checksum) {
+        if frame_checksum(segment, fields) != u32::from_le_bytes(*checksum) {
             return None;
         }
         let (sequence, rest) = fields.split_first_chunk()?;
@@ -125,8 +121,8 @@ impl FrameHeader {
 
 impl<'a> Frame<'a> {
     /// The frame at the start of `buffer`.
-    pub(super) fn split(buffer: &'a [u8]) -> Option<Self> {
-        let header = FrameHeader::parse(buffer)?;
+    pub(super) fn split(buffer: &'a [u8], segment: u32) -> Option<Self> {
+        let header = FrameHeader::parse(buffer, segment)?;
         let body = buffer.get(FRAME_HEADER..header.frame_octets())?;
         Some(Self { header, body })
     }
@@ -172,6 +168,13 @@ fn parse_segment_header(buffer: &[u8]) -> Option<SegmentHeader> {
     } else {
         Some(SegmentHeader::Foreign)
     }
+}
+
+fn frame_checksum(segment: u32, fields: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&segment.to_le_bytes());
+    hasher.update(fields);
+    hasher.finalize()
 }
 
 fn segment_checksum(magic: &[u8; 8], segment: u32, first_sequence: u64) -> u32 {

@@ -1,5 +1,8 @@
 //! Keeps the folder small and a spare segment ready, a bounded step at a time.
 //!
+//! The spare is made of a segment that nothing needs, if there is one: its blocks lie on the disk already, so it need not
+//! be filled, and deleting a file holds up the syncs of others (60-80 ms where the file system discards blocks).
+//!
 //! Removed are sealed segments without a live record whose deletions guard against nothing any more. Mostly dead ones
 //! are emptied first: their live records, and the deletions still needed, are appended to the log as an ordinary
 //! commit, and only then may the segment go. Each removal is made durable before the next is considered, for the
@@ -10,7 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::disk::DiskFile;
+use super::disk::{Disk, DiskFile};
 use super::frame::{Frame, FrameHeader, SEGMENT_HEADER};
 use super::index::{Index, Segment};
 use super::writer::{Room, Shared, Writer};
@@ -24,10 +27,22 @@ use crate::store::{Budget, Maintained};
 pub(super) struct Upkeep {
     spare: Option<Filling>,
     victim: Option<Victim>,
+    /// Former segments that wait to become the spare.
+    retired: Vec<Retired>,
 }
 
-/// A spare being filled with zeros. Blocks that are there already need no journal entry when they are written: a sync
-/// then costs half as much.
+/// A file that is no segment any more.
+struct Retired {
+    name: String,
+    file: Arc<dyn DiskFile>,
+    length: u64,
+}
+
+/// The most former segments that are kept.
+const MAX_RETIRED: usize = 2;
+
+/// A spare being filled with zeros, from where it holds something already. Blocks that are there need no journal entry
+/// when they are written: a sync then costs half as much.
 struct Filling {
     file: Arc<dyn DiskFile>,
     filled: u64,
@@ -55,7 +70,8 @@ impl Upkeep {
             let writer = writer.lock();
             writer.active.as_ref().map_or(writer.next_segment, |active| active.id)
         };
-        remove_dead(shared, sealed_below, &mut done)?;
+        seal(shared, sealed_below)?;
+        self.remove_dead(shared, sealed_below, &mut done)?;
         if writer.lock().spare.is_none() {
             done.more = true;
             return self.fill_spare(shared, writer, budget).map(|()| done);
@@ -64,10 +80,24 @@ impl Upkeep {
         let Some(mut victim) = victim else { return Ok(done) };
         done.more = true;
         if self.empty(shared, writer, budget, &mut victim, &mut done)? {
-            remove(shared, victim.id)?;
+            self.remove(shared, victim.id)?;
             done.segments_removed += 1;
         }
         Ok(done)
+    }
+
+    /// Takes over what an earlier opener left in the folder.
+    pub(super) fn adopt(&mut self, disk: &dyn Disk, names: &[String]) -> io::Result<()> {
+        for name in names.iter().filter(|name| is_retired(name)) {
+            if self.retired.len() < MAX_RETIRED {
+                let file = disk.open(name)?;
+                let length = file.length()?;
+                self.retired.push(Retired { name: name.clone(), file, length });
+            } else {
+                disk.remove(name)?;
+            }
+        }
+        Ok(())
     }
 
     fn fill_spare(
@@ -83,6 +113,9 @@ impl Upkeep {
                 // Gives the room back. That the removal is durable does not matter.
                 self.spare = None;
                 let _ = shared.disk.remove(SPARE);
+                for retired in self.retired.drain(..) {
+                    let _ = shared.disk.remove(&retired.name);
+                }
                 return Err(error.into());
             }
         }
@@ -92,7 +125,7 @@ impl Upkeep {
     fn try_fill_spare(&mut self, shared: &Shared, budget: Budget) -> io::Result<Option<Arc<dyn DiskFile>>> {
         let mut filling = match self.spare.take() {
             Some(filling) => filling,
-            None => Filling { file: shared.disk.create(SPARE)?, filled: 0 },
+            None => self.begin_spare(shared)?,
         };
         let length = u64::from(shared.config.segment_octets);
         let until = length.min(filling.filled.saturating_add(budget.octets.max(1)));
@@ -102,11 +135,68 @@ impl Upkeep {
             filling.filled += u64::try_from(octets).unwrap_or(0);
         }
         filling.file.sync()?;
-        if filling.filled == length {
+        if filling.filled >= length {
             return Ok(Some(filling.file));
         }
         self.spare = Some(filling);
         Ok(None)
+    }
+
+    fn begin_spare(&mut self, shared: &Shared) -> io::Result<Filling> {
+        match self.retired.pop() {
+            Some(retired) => {
+                shared.disk.rename(&retired.name, SPARE)?;
+                Ok(Filling { file: retired.file, filled: retired.length })
+            }
+            None => Ok(Filling { file: shared.disk.create(SPARE)?, filled: 0 }),
+        }
+    }
+
+    /// Removes every segment that nothing needs.
+    fn remove_dead(
+        &mut self,
+        shared: &Shared,
+        sealed_below: u32,
+        done: &mut Maintained,
+    ) -> Result<(), StoreError> {
+        loop {
+            let dead = {
+                let index = shared.index.read();
+                let is_dead = |(id, segment): &(u32, &Segment)| {
+                    is_idle(*id, segment, sealed_below)
+                        && segment.live_records == 0
+                        && index.pinned_by(*id).is_none()
+                };
+                index.segments().find(is_dead).map(|(id, _)| id)
+            };
+            let Some(id) = dead else { return Ok(()) };
+            self.remove(shared, id)?;
+            done.segments_removed += 1;
+        }
+    }
+
+    /// Takes a segment out of the log; its file is kept where it can become the spare.
+    fn remove(&mut self, shared: &Shared, id: u32) -> Result<(), StoreError> {
+        let octets = u64::from(shared.config.segment_octets);
+        let found =
+            shared.index.read().segment(id).map(|segment| (Arc::clone(&segment.file), segment.length));
+        let is_fit = |(_, length): &(_, u64)| *length <= octets && *length > octets / 2;
+        let name = segment_name(id);
+        let kept = found.filter(is_fit).filter(|_| self.retired.len() < MAX_RETIRED).map(|(file, length)| {
+            let kept = Retired { name: retired_name(id), file, length };
+            shared.disk.rename(&name, &kept.name).map(|()| kept)
+        });
+        let removed = match kept {
+            Some(renamed) => renamed.map(|kept| self.retired.push(kept)),
+            None => shared.disk.remove(&name),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        shared.disk.sync_names().map_err(|error| shared.poison(&error))?;
+        shared.index.write().remove_segment(id);
+        Ok(())
     }
 
     /// Copies what is needed of the victim's next frames. `true` once nothing in it is needed.
@@ -155,14 +245,14 @@ fn read_chunk(shared: &Shared, victim: Victim, budget: Budget) -> Result<Option<
             shared.note_damage(Damage::at(victim.id, victim.offset));
             return Ok(None);
         }
-        let whole = whole_frames(&octets);
+        let whole = whole_frames(&octets, victim.id);
         if whole > 0 || left == 0 {
             octets.truncate(whole);
             let last = u64::try_from(whole).unwrap_or(0) == left;
             return Ok(Some(Chunk { octets, last }));
         }
-        let needed =
-            FrameHeader::parse(&octets).map_or(u64::MAX, |h| u64::try_from(h.frame_octets()).unwrap_or(0));
+        let needed = FrameHeader::parse(&octets, victim.id)
+            .map_or(u64::MAX, |h| u64::try_from(h.frame_octets()).unwrap_or(0));
         if needed > left {
             shared.note_damage(Damage::at(victim.id, victim.offset));
             return Ok(None);
@@ -172,9 +262,9 @@ fn read_chunk(shared: &Shared, victim: Victim, budget: Budget) -> Result<Option<
 }
 
 /// How many octets at the start are whole frames by their headers.
-fn whole_frames(octets: &[u8]) -> usize {
+fn whole_frames(octets: &[u8], segment: u32) -> usize {
     let mut whole = 0;
-    while let Some(frame) = octets.get(whole..).and_then(Frame::split) {
+    while let Some(frame) = octets.get(whole..).and_then(|rest| Frame::split(rest, segment)) {
         whole += frame.header.frame_octets();
     }
     whole
@@ -194,7 +284,7 @@ fn move_frames(
     let mut moving =
         Moving { victim, pinned_by, full: Vec::new(), batch: Batch::new(), moved: 0, deletions: false };
     let mut at = 0;
-    while let Some(frame) = frames.get(at..).and_then(Frame::split) {
+    while let Some(frame) = frames.get(at..).and_then(|rest| Frame::split(rest, victim)) {
         let start = offset + u64::try_from(at).unwrap_or(0);
         if let Err(damage) = moving.look_at(&mut shared.index.write(), &frame, start)? {
             shared.note_damage(damage);
@@ -270,32 +360,29 @@ impl Moving {
     }
 }
 
-/// Removes every segment that nothing needs.
-fn remove_dead(shared: &Shared, sealed_below: u32, done: &mut Maintained) -> Result<(), StoreError> {
+/// Cuts off what the files held before they became these segments, so that their ends can be told without the next one.
+fn seal(shared: &Shared, sealed_below: u32) -> Result<(), StoreError> {
     loop {
-        let dead = {
+        let open = {
             let index = shared.index.read();
-            let is_dead = |(id, segment): &(u32, &Segment)| {
-                is_idle(*id, segment, sealed_below)
-                    && segment.live_records == 0
-                    && index.pinned_by(*id).is_none()
-            };
-            index.segments().find(is_dead).map(|(id, _)| id)
+            let is_open = |(id, segment): &(u32, &Segment)| *id < sealed_below && !segment.sealed;
+            index.segments().find(is_open).map(|(id, segment)| (id, Arc::clone(&segment.file), segment.end))
         };
-        let Some(id) = dead else { return Ok(()) };
-        remove(shared, id)?;
-        done.segments_removed += 1;
+        let Some((id, file, end)) = open else { return Ok(()) };
+        file.truncate(end)?;
+        file.sync().map_err(|error| shared.poison(&error))?;
+        if let Some(segment) = shared.index.write().segment_mut(id) {
+            (segment.length, segment.sealed) = (end, true);
+        }
     }
 }
 
-fn remove(shared: &Shared, id: u32) -> Result<(), StoreError> {
-    match shared.disk.remove(&segment_name(id)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    shared.disk.sync_names().map_err(|error| shared.poison(&error))?;
-    shared.index.write().remove_segment(id);
-    Ok(())
+fn retired_name(id: u32) -> String {
+    format!("retired-{id:010}.old")
+}
+
+fn is_retired(name: &str) -> bool {
+    name.starts_with("retired-") && name.ends_with(".old")
 }
 
 /// The sealed segment with the smallest part still needed, if that is small enough.
@@ -316,5 +403,5 @@ fn choose_victim(shared: &Shared, sealed_below: u32) -> Option<Victim> {
 
 /// Whether nothing is appended to it any more and it may be touched at all.
 fn is_idle(id: u32, segment: &Segment, sealed_below: u32) -> bool {
-    id < sealed_below && segment.damaged == 0
+    id < sealed_below && segment.sealed && segment.damaged == 0
 }

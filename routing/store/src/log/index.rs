@@ -40,6 +40,8 @@ pub(super) struct Segment {
     pub(super) deletion_octets: u64,
     /// Damaged records seen in it. Such a segment is never compacted nor removed.
     pub(super) damaged: u64,
+    /// Whether nothing lies behind the records: what a file held before it became this segment is cut off.
+    pub(super) sealed: bool,
     floor: Option<u32>,
 }
 
@@ -138,6 +140,7 @@ impl Index {
             live_octets: 0,
             deletion_octets: 0,
             damaged: 0,
+            sealed: false,
             floor: None,
         };
         self.segments.insert(id, segment);

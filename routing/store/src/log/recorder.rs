@@ -19,6 +19,8 @@ struct State {
     names: BTreeMap<String, usize>,
     events: Vec<Event>,
     faults: Faults,
+    /// Octets that cannot be read: file, from, to.
+    lost: Vec<(usize, usize, usize)>,
 }
 
 /// What shall go wrong.
@@ -78,6 +80,25 @@ impl Recorder {
 
     pub(super) fn names(&self) -> Vec<String> {
         self.0.lock().names.keys().cloned().collect()
+    }
+
+    /// How often a former segment became the spare.
+    pub(super) fn reused(&self) -> usize {
+        let is_reuse =
+            |event: &&Event| matches!(event, Event::Rename { from, .. } if from.starts_with("retired-"));
+        self.0.lock().events.iter().filter(is_reuse).count()
+    }
+
+    /// From now on these octets of a file cannot be read.
+    pub(super) fn lose(&self, name: &str, from: usize, to: usize) {
+        let mut state = self.0.lock();
+        let file = state.names[name];
+        state.lost.push((file, from, to));
+    }
+
+    /// Everything can be read again.
+    pub(super) fn find(&self) {
+        self.0.lock().lost.clear();
     }
 
     /// Changes octets of a file behind the log's back.
@@ -180,7 +201,7 @@ impl AfterCut {
                 }
             }
         }
-        State { contents: self.durable, names: self.names, events: Vec::new(), faults: Faults::default() }
+        State { contents: self.durable, names: self.names, ..State::default() }
     }
 }
 
@@ -301,6 +322,12 @@ impl DiskFile for RecordedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let state = self.recorder.0.lock();
         let offset = usize::try_from(offset).unwrap();
+        let is_lost = |(file, from, to): &(usize, usize, usize)| {
+            *file == self.file && *from < offset + buffer.len() && offset < *to
+        };
+        if state.lost.iter().any(is_lost) {
+            return Err(io::ErrorKind::Other.into());
+        }
         let octets = state.contents[self.file].get(offset..offset + buffer.len());
         buffer.copy_from_slice(octets.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())

@@ -1,10 +1,12 @@
 //! Reads the segments back into an index when the log is opened.
 //!
 //! A sealed segment was synced to its end, so anything unreadable in it is damage: it is named, stepped over, and the
-//! rest is served. In the last segment the frames of the last commit may be torn. They were never acknowledged and go,
+//! rest is served. Its end is where the next segment goes on, and what lies behind is left from a segment that the file
+//! was before; housekeeping cuts that off before the next segment may go, so that an end can always be told. In the
+//! last segment the frames of the last commit may be torn. They were never acknowledged and go,
 //! each as a whole; a bad frame there is damage only if a later commit follows it, for that one was written after a
 //! sync. What remains of the last commit is written once more and synced before it is served: it may have been seen
-//! only in the page cache, and after a failed sync the cache calls pages clean that never reached the disk.
+//! only in the page cache, and after a failed sync the cache calls pages clean that never reached the disk. Pages that the disk does not give are damage wherever they are.
 
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use super::segment_name;
 use crate::batch::Record;
 use crate::error::{Damage, StoreError};
 
+/// What a disk gives or does not give, in octets.
+const PAGE: usize = 4096;
 /// The most damages listed one by one.
 pub const MAX_LISTED: usize = 1000;
 
@@ -51,34 +55,96 @@ pub(super) struct Recovered {
 pub(super) fn recover(disk: &dyn Disk) -> Result<Recovered, StoreError> {
     let mut segments: Vec<u32> = disk.list()?.iter().filter_map(|name| super::segment_number(name)).collect();
     segments.sort_unstable();
-    let last = segments.last().copied();
+    let highest = segments.last().copied();
     let mut recovered = Recovered {
         index: Index::default(),
         report: Recovery::default(),
         sequence: 1,
-        next_segment: last.map_or(1, |last| last.saturating_add(1)),
+        next_segment: highest.map_or(1, |highest| highest.saturating_add(1)),
         active: None,
     };
-    let mut buffer = Vec::new();
+    let mut files = Vec::new();
     for id in segments {
-        let file = disk.open(&segment_name(id))?;
-        let length = file.length()?;
-        buffer.resize(usize::try_from(length).map_err(|_| StoreError::Foreign)?, 0);
-        file.read_at(&mut buffer, 0)?;
-        recovered.index.add_segment(id, Arc::clone(&file), length);
-        let read = SegmentReader::new(&mut recovered, &buffer, id, Some(id) == last)?.read();
-        if read.frames == 0 && recovered.index.segment(id).is_none_or(|segment| segment.damaged == 0) {
-            recovered.index.remove_segment(id);
-            disk.remove(&segment_name(id))?;
-            continue;
+        files.push(open_segment(disk, id)?);
+    }
+    let mut buffer = Vec::new();
+    while let Some(opened) = files.last().filter(|opened| opened.first_sequence.is_none()) {
+        if !is_void(opened, &mut buffer)? {
+            break;
         }
-        recovered.report.segments += 1;
-        if Some(id) == last {
-            recovered.settle_tail(id, &file, &buffer, &read)?;
-        }
+        disk.remove(&segment_name(opened.id))?;
+        files.pop();
+    }
+    let last = files.last().map(|opened| opened.id);
+    for (n, opened) in files.iter().enumerate() {
+        let next = files.get(n + 1).filter(|next| Some(next.id) == opened.id.checked_add(1));
+        let ends_before = next.and_then(|next| next.first_sequence);
+        recovered.read_segment(disk, opened, &mut buffer, ends_before, Some(opened.id) == last)?;
     }
     disk.sync_names()?;
     Ok(recovered)
+}
+
+/// A file that is named like a segment.
+struct Opened {
+    id: u32,
+    file: Arc<dyn DiskFile>,
+    length: u64,
+    /// As its header says, if that can be read and is its own.
+    first_sequence: Option<u64>,
+}
+
+fn open_segment(disk: &dyn Disk, id: u32) -> Result<Opened, StoreError> {
+    let file = disk.open(&segment_name(id))?;
+    let length = file.length()?;
+    let mut header = [0; SEGMENT_HEADER];
+    let is_read =
+        length >= u64::try_from(SEGMENT_HEADER).unwrap_or(0) && file.read_at(&mut header, 0).is_ok();
+    let first_sequence = match frame::read_segment_header(if is_read { &header } else { &[] }) {
+        SegmentHeader::Known { segment, first_sequence } if segment == id => Some(first_sequence),
+        // Made from an older one and never written: the first commit brings the header.
+        SegmentHeader::Known { segment, .. } if segment < id => None,
+        SegmentHeader::Known { .. } | SegmentHeader::Foreign => return Err(StoreError::Foreign),
+        SegmentHeader::Unreadable => None,
+    };
+    Ok(Opened { id, file, length, first_sequence })
+}
+
+/// Whether nothing in a segment without a header of its own was ever acknowledged: so it is unless a frame of a second
+/// commit shows that the first was synced.
+fn is_void(opened: &Opened, buffer: &mut Vec<u8>) -> Result<bool, StoreError> {
+    if !read_whole(opened, buffer)?.is_empty() {
+        return Ok(false);
+    }
+    let group_at =
+        |at: usize| frame::FrameHeader::parse(buffer.get(at..)?, opened.id).map(|header| header.group);
+    let Some(mut at) = frame::find_frame(buffer, opened.id, 0) else { return Ok(true) };
+    let first = group_at(at);
+    while let Some(next) = frame::find_frame(buffer, opened.id, at + FRAME_HEADER) {
+        if group_at(next) > first {
+            return Ok(false);
+        }
+        at = next;
+    }
+    Ok(true)
+}
+
+/// Fills the buffer with the file. Pages that the disk does not give are filled with what no record begins with, and
+/// where they begin is given back.
+fn read_whole(opened: &Opened, buffer: &mut Vec<u8>) -> Result<Vec<usize>, StoreError> {
+    buffer.clear();
+    buffer.resize(usize::try_from(opened.length).map_err(|_| StoreError::Foreign)?, 0);
+    let mut missing = Vec::new();
+    if opened.file.read_at(buffer, 0).is_err() {
+        for (n, page) in buffer.chunks_mut(PAGE).enumerate() {
+            let at = n * PAGE;
+            if opened.file.read_at(page, u64::try_from(at).unwrap_or(u64::MAX)).is_err() {
+                page.fill(0xFF);
+                missing.push(at);
+            }
+        }
+    }
+    Ok(missing)
 }
 
 /// What reading one segment found.
@@ -88,8 +154,20 @@ struct Read {
     end: usize,
     /// Where the frames of the last commit begin.
     last_group: usize,
-    /// Whether something unreadable lies behind `end`.
+    /// Whether it is sure that nothing acknowledged lies behind `end`.
+    ended: bool,
+    /// Whether frames that were never acknowledged lie there.
     torn: bool,
+}
+
+/// Why no whole frame is where one is expected.
+enum Trouble<'a> {
+    /// The segment ends here; what follows may be torn off a commit that was never acknowledged.
+    End { torn: bool },
+    /// This frame had been acknowledged, and not all of it can be read any more.
+    Damaged(Frame<'a>),
+    /// Nothing can be read here although something had been acknowledged.
+    Gap,
 }
 
 struct SegmentReader<'a> {
@@ -98,95 +176,158 @@ struct SegmentReader<'a> {
     id: u32,
     last: bool,
     group: Option<u64>,
-    /// Whether a frame sequence can be expected; not if the segment header cannot be read.
-    begun: bool,
+    /// The sequence with which the next segment begins.
+    ends_before: Option<u64>,
+    /// Where pages begin that the disk does not give.
+    missing: Vec<usize>,
     read: Read,
 }
 
 impl Recovered {
-    /// Makes the end of the last segment durable and decides whether to go on in it.
+    fn read_segment(
+        &mut self,
+        disk: &dyn Disk,
+        opened: &Opened,
+        buffer: &mut Vec<u8>,
+        ends_before: Option<u64>,
+        last: bool,
+    ) -> Result<(), StoreError> {
+        let id = opened.id;
+        let missing = read_whole(opened, buffer)?;
+        let all_there = missing.is_empty();
+        self.index.add_segment(id, Arc::clone(&opened.file), opened.length);
+        let read =
+            Read { frames: 0, end: SEGMENT_HEADER, last_group: SEGMENT_HEADER, ended: false, torn: false };
+        let reader =
+            SegmentReader { recovered: self, buffer, id, last, group: None, ends_before, missing, read };
+        let read = reader.read(opened.first_sequence);
+        let is_sound = self.index.segment(id).is_none_or(|segment| segment.damaged == 0);
+        if read.frames == 0 && is_sound {
+            self.index.remove_segment(id);
+            disk.remove(&segment_name(id))?;
+            return Ok(());
+        }
+        self.report.segments += 1;
+        let goes_on = last && is_sound && read.ended && !read.torn;
+        if last {
+            // What stands in for missing pages must not be written over them.
+            let tail = if all_there { buffer.get(read.last_group..read.end) } else { None };
+            self.settle_tail(opened, tail, &read, goes_on)?;
+        }
+        if read.ended && !goes_on {
+            self.seal(opened, &read)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the last commit of the last segment durable, whether or not the segment goes on.
     fn settle_tail(
         &mut self,
-        id: u32,
-        file: &Arc<dyn DiskFile>,
-        buffer: &[u8],
+        opened: &Opened,
+        last_commit: Option<&[u8]>,
         read: &Read,
+        goes_on: bool,
     ) -> Result<(), StoreError> {
-        let end = u64::try_from(read.end).unwrap_or(u64::MAX);
-        if let Some(octets) = buffer.get(read.last_group..read.end) {
-            file.write_at(octets, u64::try_from(read.last_group).unwrap_or(u64::MAX))?;
+        if let Some(octets) = last_commit {
+            opened.file.write_at(octets, u64::try_from(read.last_group).unwrap_or(u64::MAX))?;
         }
+        opened.file.sync()?;
         if read.torn {
-            file.truncate(end)?;
-            self.report.torn_octets = u64::try_from(buffer.len() - read.end).unwrap_or(u64::MAX);
-            if let Some(segment) = self.index.segment_mut(id) {
-                segment.length = end;
-            }
+            let end = u64::try_from(read.end).unwrap_or(u64::MAX);
+            self.report.torn_octets = opened.length.saturating_sub(end);
         }
-        file.sync()?;
-        // A segment with damage is kept as it is, for whoever looks into it.
-        if !read.torn && self.index.segment(id).is_some_and(|segment| segment.damaged == 0) {
-            self.active = Some((id, Arc::clone(file), end));
+        if !read.ended {
+            // What cannot be read now may be read another time: its numbers are not given again.
+            self.sequence = self.sequence.saturating_add(1 << 32);
+        }
+        if goes_on {
+            let end = u64::try_from(read.end).unwrap_or(u64::MAX);
+            self.active = Some((opened.id, Arc::clone(&opened.file), end));
+        }
+        Ok(())
+    }
+
+    /// Cuts off what lies behind the frames: what was never acknowledged, and what the file held before it became this
+    /// segment.
+    fn seal(&mut self, opened: &Opened, read: &Read) -> Result<(), StoreError> {
+        let end = u64::try_from(read.end).unwrap_or(u64::MAX).min(opened.length);
+        if opened.length > end {
+            opened.file.truncate(end)?;
+            opened.file.sync()?;
+        }
+        if let Some(segment) = self.index.segment_mut(opened.id) {
+            (segment.length, segment.sealed) = (end, true);
         }
         Ok(())
     }
 }
 
-impl<'a> SegmentReader<'a> {
-    fn new(recovered: &'a mut Recovered, buffer: &'a [u8], id: u32, last: bool) -> Result<Self, StoreError> {
-        let begun = match frame::read_segment_header(buffer) {
-            SegmentHeader::Known { segment, first_sequence } if segment == id => {
-                recovered.sequence = recovered.sequence.max(first_sequence);
-                true
-            }
-            SegmentHeader::Known { .. } | SegmentHeader::Foreign => return Err(StoreError::Foreign),
-            SegmentHeader::Unreadable => false,
-        };
-        let read = Read { frames: 0, end: SEGMENT_HEADER, last_group: SEGMENT_HEADER, torn: false };
-        Ok(Self { recovered, buffer, id, last, group: None, begun, read })
-    }
-
-    fn read(mut self) -> Read {
-        if !self.begun && !self.step_over_header() {
-            return self.read;
+impl SegmentReader<'_> {
+    fn read(mut self, first_sequence: Option<u64>) -> Read {
+        match first_sequence {
+            Some(first) => self.recovered.sequence = self.recovered.sequence.max(first),
+            None if self.step_over_header() => {}
+            None => return self.read,
         }
         loop {
             let at = self.read.end;
             let rest = self.buffer.get(at..).unwrap_or_default();
-            match Frame::split(rest) {
+            match Frame::split(rest, self.id) {
                 Some(frame) if frame.header.sequence == self.recovered.sequence && frame.is_whole() => {
                     self.take(at, &frame);
                 }
-                _ if frame::is_zero(rest) => return self.read,
-                _ if self.last && !self.was_acknowledged(at) => {
-                    self.read.torn = true;
-                    return self.read;
-                }
-                Some(frame) if frame.header.sequence == self.recovered.sequence => self.salvage(at, &frame),
-                _ => {
-                    self.damage(at);
-                    match self.next_frame(at + 1) {
-                        Some(next) => self.skip_to(next),
-                        None => return self.read,
+                found => match self.trouble(at, found.as_ref()) {
+                    Trouble::End { torn } => {
+                        (self.read.ended, self.read.torn) = (true, torn);
+                        return self.read;
                     }
-                }
+                    Trouble::Damaged(frame) => self.salvage(at, &frame),
+                    Trouble::Gap => {
+                        self.damage(at);
+                        match self.next_frame(at + 1) {
+                            Some(next) => self.skip_to(next),
+                            None => return self.read,
+                        }
+                    }
+                },
             }
         }
     }
 
-    /// The segment header cannot be read. Nothing behind it counts unless a second commit shows that the first was
-    /// synced. Whether there is something to read.
+    /// What it means that no whole frame is here.
+    fn trouble<'f>(&self, at: usize, found: Option<&Frame<'f>>) -> Trouble<'f> {
+        let expected = self.recovered.sequence;
+        let missing = self.missing.iter().any(|page| page + PAGE > at);
+        let damaged = found.filter(|frame| frame.header.sequence == expected);
+        if self.last {
+            return match damaged {
+                _ if !missing && !self.was_acknowledged(at) => {
+                    Trouble::End { torn: self.header_at(at).is_some() || self.next_frame(at + 1).is_some() }
+                }
+                Some(frame) => Trouble::Damaged(Frame { header: frame.header, body: frame.body }),
+                None => Trouble::Gap,
+            };
+        }
+        match (damaged, self.ends_before) {
+            (Some(frame), _) => Trouble::Damaged(Frame { header: frame.header, body: frame.body }),
+            (None, Some(next)) if next == expected => Trouble::End { torn: false },
+            (None, None) if frame::is_zero(self.buffer.get(at..).unwrap_or_default()) => {
+                Trouble::End { torn: false }
+            }
+            _ => Trouble::Gap,
+        }
+    }
+
+    /// The segment header cannot be read, but the segment is not void. Whether there is something to read.
     fn step_over_header(&mut self) -> bool {
         let Some(first) = self.next_frame(0) else {
-            if !self.last && !frame::is_zero(self.buffer) {
+            let lost =
+                self.ends_before.map_or(!frame::is_zero(self.buffer), |next| next != self.recovered.sequence);
+            if !self.last && lost || !self.missing.is_empty() {
                 self.damage(0);
             }
             return false;
         };
-        let group = self.header_at(first).map_or(0, |header| header.group);
-        if self.last && !self.any_frame_behind(first, |later| later > group) {
-            return false;
-        }
         self.damage(0);
         self.skip_to(first);
         true
@@ -195,13 +336,9 @@ impl<'a> SegmentReader<'a> {
     /// Whether the frame expected at `at` had been synced: so it was if a frame of a later commit follows.
     fn was_acknowledged(&self, at: usize) -> bool {
         let expected = self.recovered.sequence;
-        self.any_frame_behind(at, |group| group > expected)
-    }
-
-    fn any_frame_behind(&self, at: usize, is_such: impl Fn(u64) -> bool) -> bool {
         let mut from = at + 1;
-        while let Some(next) = frame::find_frame(self.buffer, from) {
-            if self.header_at(next).is_some_and(|header| is_such(header.group)) {
+        while let Some(next) = frame::find_frame(self.buffer, self.id, from) {
+            if self.header_at(next).is_some_and(|header| header.group > expected) {
                 return true;
             }
             from = next + FRAME_HEADER;
@@ -213,7 +350,7 @@ impl<'a> SegmentReader<'a> {
     fn next_frame(&self, from: usize) -> Option<usize> {
         let mut from = from;
         loop {
-            let next = frame::find_frame(self.buffer, from)?;
+            let next = frame::find_frame(self.buffer, self.id, from)?;
             if self.header_at(next).is_some_and(|header| header.sequence >= self.recovered.sequence) {
                 return Some(next);
             }
@@ -222,7 +359,7 @@ impl<'a> SegmentReader<'a> {
     }
 
     fn header_at(&self, at: usize) -> Option<frame::FrameHeader> {
-        frame::FrameHeader::parse(self.buffer.get(at..)?)
+        frame::FrameHeader::parse(self.buffer.get(at..)?, self.id)
     }
 
     fn skip_to(&mut self, next: usize) {

@@ -29,7 +29,7 @@ pub(super) struct Shared {
 
 pub(super) struct Writer {
     pub(super) active: Option<Active>,
-    /// A zero-filled file of full length, ready to become a segment.
+    /// A file of full length whose blocks have been written before, ready to become a segment.
     pub(super) spare: Option<Arc<dyn DiskFile>>,
     pub(super) sequence: u64,
     pub(super) next_segment: u32,
@@ -95,7 +95,7 @@ impl Writer {
         }
         let mut sequence = group;
         for batch in batches.clone() {
-            frame::write_frame(&mut self.buffer, batch, sequence, group);
+            frame::write_frame(&mut self.buffer, batch, active.id, sequence, group);
             sequence += 1;
         }
         let start = active.end.max(u64::try_from(SEGMENT_HEADER).unwrap_or(0));
