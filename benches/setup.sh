@@ -63,6 +63,7 @@ password_hash = "$hash"
 max_binds = 64
 rate_per_second = 1000000
 max_pending_deliveries = 1000000
+$(tenants "$hash")
 [[service_numbers]]
 number = "10690001"
 enterprise = "ent-1"
@@ -83,6 +84,16 @@ listen = "$ops"
 [log]
 file = "veilgate.log"
 EOF
+}
+
+# Two more accounts of platforms of their own, for benches/fair.
+tenants() {
+  local name
+  for name in steady flood; do
+    printf '[[platforms]]\nid = "%s"\nproof = "optional"\n' "platform-$name"
+    printf '[[accounts]]\nsystem_id = "%s"\nkind = "notary"\nplatform = "platform-%s"\n' "$name" "$name"
+    printf 'password_hash = "%s"\nmax_binds = 64\nrate_per_second = 1000000\nmax_pending_deliveries = 1000000\n' "$1"
+  done
 }
 
 tls_table() {

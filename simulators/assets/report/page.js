@@ -214,8 +214,8 @@ function runTables(parent, run) {
     [quantiles("response", run.response), quantiles("response, from the send itself", run.response_from_send), quantiles("receipt", run.receipt)]));
   if (run.phases.length > 1) section(parent, "Phases", table(["phase", "from", "to", "accepted/s", "submitted", "unsent", "response 50 %", "99 %", "receipt 99 %", "refusals"],
     run.phases.map(p => [p.name + (p.measured ? "" : " (not measured)"), `${p.from_seconds.toFixed(1)} s`, `${p.to_seconds.toFixed(1)} s`, whole(p.submit_rate), whole(p.submitted), whole(p.unsent), time(p.response.p50_us), time(p.response.p99_us), time(p.receipt.p99_us), Object.entries(p.refusals).map(([s, n]) => `${s}: ${whole(n)}`).join(", ") || "none"])));
-  section(parent, "Accounts", table(["account", "binds", "window", "share", "accepted/s", "submitted", "accepted", "without response", "receipts", "replies"],
-    run.accounts.map(a => [a.system_id, a.binds, a.window, a.share, whole(a.submit_rate), whole(a.submitted), whole(a.accepted), whole(a.unknown), whole(a.receipts), whole(a.replies)])));
+  section(parent, "Accounts", table(["account", "binds", "window", "share", "accepted/s", "submitted", "accepted", "without response", "receipts", "replies", "response 50 %", "99 %", "receipt 99 %"],
+    run.accounts.map(a => [a.system_id, a.binds, a.window, a.share, whole(a.submit_rate), whole(a.submitted), whole(a.accepted), whole(a.unknown), whole(a.receipts), whole(a.replies), ...(a.response.count ? [time(a.response.p50_us), time(a.response.p99_us)] : ["–", "–"]), a.receipt.count ? time(a.receipt.p99_us) : "–"])));
   section(parent, "Processes", processTable(run.processes));
   const outcomes = [...Object.entries(run.statuses).map(([s, n]) => [`response ${named(s)}`, n]), ["no response", run.unknown], ["late responses", run.late], ["due and not sent", run.unsent],
     ...Object.entries(run.receipts).map(([s, n]) => [`receipt ${s}`, n]), ["missing receipts", run.missing_receipts], ["receipts twice", run.duplicate_receipts], ["receipts of unknown messages", run.unknown_receipts],

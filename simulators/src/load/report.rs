@@ -140,6 +140,10 @@ pub struct AccountReport {
     pub replies: u64,
     /// Accepted a second, over the measured time.
     pub submit_rate: f64,
+    /// Latency of its responses in measured phases; only of the first 32 accounts.
+    pub response: Quantiles,
+    /// Latency of its receipts, likewise.
+    pub receipt: Quantiles,
 }
 
 /// A whole run.

@@ -57,6 +57,7 @@ async fn accounts_phases_and_mixes_are_played_and_told() {
     assert!(report.response.count < report.submitted, "the first phase does not count");
     let [a, b] = report.accounts.as_slice() else { panic!("two accounts") };
     assert!(a.accepted > 2 * b.accepted && a.accepted + b.accepted == report.accepted);
+    assert_eq!(a.response.count + b.response.count, report.response.count);
     assert!(report.series.len() >= 3 && report.series.iter().any(|point| point.accept_rate > 0.0));
     let buckets: u64 = report.response_distribution.buckets.iter().map(|(_, count)| count).sum();
     assert_eq!(buckets, report.response.count);

@@ -14,6 +14,9 @@ use crate::receipt::STATES;
 /// Points a series may have; beyond it two become one.
 const POINTS: usize = 7_200;
 
+/// Accounts whose latencies are told apart.
+const ACCOUNTS: usize = 32;
+
 /// The three latencies.
 pub(super) struct Latencies {
     response: Histogram<u64>,
@@ -28,6 +31,8 @@ pub(super) struct Totals {
     window: Latencies,
     phase: Latencies,
     total: Latencies,
+    /// Responses and receipts of all measured phases, of each of the first accounts; empty if there is but one.
+    accounts: Vec<(Histogram<u64>, Histogram<u64>)>,
     now: Sums,
     /// As it was when the last point was made, and when the phase began.
     at_point: Sums,
@@ -141,11 +146,14 @@ impl Sums {
 
 impl Totals {
     pub(super) fn new(shared: &Shared) -> Result<Self, LoadError> {
+        let count = Some(shared.plan.accounts.len()).filter(|count| *count > 1).unwrap_or(0);
+        let accounts = (0..count.min(ACCOUNTS)).map(|_| Ok((histogram()?, histogram()?)));
         Ok(Self {
             fresh: Latencies::new()?,
             window: Latencies::new()?,
             phase: Latencies::new()?,
             total: Latencies::new()?,
+            accounts: accounts.collect::<Result<_, LoadError>>()?,
             now: Sums::default(),
             at_point: Sums::default(),
             at_phase: Sums::default(),
@@ -174,14 +182,18 @@ impl Totals {
     pub(super) fn take(&mut self, shared: &Shared, begun: u64) -> bool {
         let mut sums = Sums { at: seconds(clock::nanos().saturating_sub(begun)), ..Sums::default() };
         self.fresh.reset();
-        for (_, stats) in shared.all_stats() {
+        let measured = shared.plan.phases.get(self.current).is_none_or(|phase| phase.measured);
+        for (account, stats) in shared.all_stats() {
             let mut stats = stats.lock();
             sums.add(&stats);
+            if let Some((response, receipt)) = self.accounts.get_mut(account).filter(|_| measured) {
+                let _ = response.add(&stats.response);
+                let _ = receipt.add(&stats.receipt);
+            }
             self.fresh.take(&mut stats);
         }
         sums.matched = shared.tracker.matched();
         self.now = sums;
-        let measured = shared.plan.phases.get(self.current).is_none_or(|phase| phase.measured);
         if measured {
             self.total.add(&self.fresh);
         }
@@ -313,6 +325,16 @@ impl Totals {
             ..Report::new(&shared.plan)
         };
         add_accounts(&mut report, shared);
+        let latencies = match self.accounts.as_slice() {
+            [] => vec![(report.response, report.receipt)],
+            all => all
+                .iter()
+                .map(|(response, receipt)| (Quantiles::of(response), Quantiles::of(receipt)))
+                .collect(),
+        };
+        for (account, (response, receipt)) in report.accounts.iter_mut().zip(latencies) {
+            (account.response, account.receipt) = (response, receipt);
+        }
         report
     }
 }
