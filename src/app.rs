@@ -31,6 +31,7 @@ use crate::north::smpp_session::Shared;
 use crate::north::tls;
 use crate::number_keys;
 use crate::purge::Purger;
+use crate::recall;
 use crate::settings;
 use crate::south::channels::Channels;
 use crate::store_damages::StoreDamages;
@@ -208,13 +209,14 @@ impl App {
         let restored = restore(&config, &hub, &store)?;
         JournalOpened {
             records: store.usage().live_records,
-            live_messages: wide(restored.queued + restored.answered + restored.unknown),
+            live_messages: wide(restored.queued + restored.parked + restored.answered + restored.unknown),
             torn_octets: opened.torn_octets,
             damaged: opened.damages.max(wide(restored.damaged)),
             took_ms: clock::mono().since(began),
         }
         .emit(&telemetry);
         threads.push(start_maintenance(&config, &store, &hub).map_err(file(&config.data_dir))?);
+        threads.push(recall::start(&store, &hub).map_err(file(&config.data_dir))?);
         let limits = ConnectionLimits {
             total: many(config.north.max_connections),
             per_address: many(config.north.max_connections_per_ip),
@@ -446,6 +448,9 @@ impl Probe for App {
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.flow.live.set(gauge(live));
         metrics.flow.queued.set(gauge(queued));
+        let parked = self.hub.flow.parked();
+        metrics.flow.parked.set(gauge(parked.parked));
+        metrics.flow.scheduled.set(gauge(parked.scheduled));
         metrics.flow.reply_parts.set(gauge(self.hub.flow.parts_waiting()));
         metrics.north.connections.set(gauge(connections));
         metrics.north.half_open.set(gauge(half_open));

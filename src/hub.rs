@@ -16,6 +16,7 @@ use veilgate_store::StoreError;
 use crate::clock;
 use crate::commit::{Committed, Committer};
 use crate::ledger::LedgerSender;
+use crate::recall::Recaller;
 use crate::telemetry::Telemetry;
 use crate::telemetry::events::{JournalSlow, OptedOut as OptedOutEvent, StorageFailed};
 use crate::telemetry::words::{ReceiptOddity, StorageUse};
@@ -40,6 +41,8 @@ pub struct Hub {
     next: AtomicU32,
     store_failed: AtomicBool,
     closed: AtomicBool,
+    /// Wakes the thread that reads parked messages back.
+    pub(crate) recaller: Recaller,
     /// Rings when the journal takes no commits any more.
     pub journal_failed: Notify,
 }
@@ -93,6 +96,7 @@ impl Hub {
             next: AtomicU32::new(1),
             store_failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            recaller: Recaller::default(),
             journal_failed: Notify::new(),
         }
     }
@@ -133,6 +137,7 @@ impl Hub {
         if let Some(committer) = self.committer.get() {
             committer.close();
         }
+        self.recaller.wake();
     }
 
     /// Whether [`Self::close_committer`] was called.
@@ -181,9 +186,21 @@ impl Hub {
 
     fn put(&self, outcomes: Outcomes) -> Wakes {
         let mut wakes = Wakes::default();
-        let Outcomes { answers, deliver_answers, ready, channels, mut accounts, cdrs, opt_outs, counts } =
-            outcomes;
+        let Outcomes {
+            answers,
+            deliver_answers,
+            ready,
+            channels,
+            mut accounts,
+            cdrs,
+            opt_outs,
+            recall,
+            counts,
+        } = outcomes;
         self.count(&counts);
+        if recall {
+            self.recaller.wake();
+        }
         if !answers.is_empty() {
             let sessions = self.sessions.read();
             in_runs(
@@ -304,6 +321,7 @@ impl Hub {
         }
         flow.outcomes_unknown.inc_by(counts.outcome_unknown);
         flow.retries.inc_by(counts.throttled);
+        flow.unreadable.inc_by(counts.unreadable);
         flow.receipts_odd.of(ReceiptOddity::Early).inc_by(counts.receipts_early);
         flow.receipts_odd.of(ReceiptOddity::Unmatched).inc_by(counts.receipts_unmatched);
         flow.receipts_odd.of(ReceiptOddity::Duplicate).inc_by(counts.receipts_duplicate);

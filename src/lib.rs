@@ -14,6 +14,7 @@ pub mod north;
 pub mod number_keys;
 mod ops;
 mod purge;
+mod recall;
 pub mod settings;
 pub mod south;
 pub mod store_check;

@@ -10,7 +10,8 @@ use veilgate_admission::{
 };
 use veilgate_config::{self as config, Config};
 use veilgate_flow::{
-    ChannelRules, Directory, FlowRules, NumberRules, OptOutRules, OptOutScope, ReplyRules, ServiceType,
+    ChannelRules, Directory, FlowRules, NumberRules, OptOutRules, OptOutScope, PastSchedule, ReplyRules,
+    ServiceType,
 };
 use veilgate_names::{AccountId, AccountKind};
 use veilgate_notary::PublicKey;
@@ -36,6 +37,13 @@ pub fn flow_rules(config: &Config) -> FlowRules {
     let many = |count: std::num::NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
     FlowRules {
         max_live: many(flow.max_live_messages),
+        max_in_memory: many(flow.max_messages_in_memory),
+        resident: many(flow.resident_messages),
+        max_schedule: flow.max_schedule,
+        past_schedule: match flow.past_schedule {
+            config::PastSchedule::Now => PastSchedule::Now,
+            config::PastSchedule::Refuse => PastSchedule::Refuse,
+        },
         max_uncommitted: many(flow.max_uncommitted),
         max_attempts: flow.max_attempts,
         early_receipt_hold: flow.early_receipt_hold,

@@ -277,9 +277,9 @@ fn flow(config: &Config) -> Checked {
         return Err(Mistake::new("flow.default_validity", "more than max_validity"));
     }
     let keep = config.registry.keep_expired;
-    if keep < flow.max_validity + flow.report_timeout || keep < flow.reply_grace {
-        let problem = "less than flow.max_validity and flow.report_timeout together, or than flow.reply_grace: \
-                       messages would lose their authorization";
+    if keep < flow.max_schedule + flow.max_validity + flow.report_timeout || keep < flow.reply_grace {
+        let problem = "less than flow.max_schedule, flow.max_validity and flow.report_timeout together, or than \
+                       flow.reply_grace: messages would lose their authorization";
         return Err(Mistake::new("registry.keep_expired", problem));
     }
     const DAY: u64 = 24 * 3600;

@@ -13,8 +13,8 @@ use crate::words::GuessingAction;
 #[serde(default, deny_unknown_fields)]
 pub struct Registry {
     /// How long an authorization is kept after its end, as evidence and for what still refers to it; then it is
-    /// forgotten. At least `flow.max_validity` and `flow.report_timeout` together, and `flow.reply_grace`. Default
-    /// 3672h, five months.
+    /// forgotten. At least `flow.max_schedule`, `flow.max_validity` and `flow.report_timeout` together, and
+    /// `flow.reply_grace`. Default 3672h, five months.
     #[serde(deserialize_with = "text")]
     pub keep_expired: Duration,
 }

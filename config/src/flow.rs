@@ -8,7 +8,7 @@ use serde::Deserialize;
 use veilgate_names::{KeyId, PlatformId, Timestamp};
 
 use crate::text::{FromText, count, hours, some_text, text, texts, whole, yes};
-use crate::words::JournalEngine;
+use crate::words::{JournalEngine, PastSchedule};
 
 /// A key of encrypted device IDs, imported into the key ring at start.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -43,9 +43,22 @@ pub struct Identity {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Flow {
-    /// Messages without a final state, 1-100000000; beyond it submits get `queue_full`. Default 1000000.
+    /// Messages without a final state, 1-100000000; beyond it submits get `queue_full`. Default 10000000.
     #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
     pub max_live_messages: NonZeroU32,
+    /// Of these, messages held in memory whole, which an SMSC has or is about to get, 1-100000000; beyond it submits get
+    /// `queue_full`. Default 2000000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
+    pub max_messages_in_memory: NonZeroU32,
+    /// Messages that wait for a channel in memory, 1-10000000; those behind them wait on disk. Default 20000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
+    pub resident_messages: NonZeroU32,
+    /// How far ahead a message may be scheduled; beyond it ESME_RINVSCHED. Default 720 h.
+    #[serde(deserialize_with = "text")]
+    pub max_schedule: Duration,
+    /// What becomes of a message that was to leave before it came. Default `now`.
+    #[serde(deserialize_with = "text")]
+    pub past_schedule: PastSchedule,
     /// Records waiting for the journal, 1-10000000; beyond it submits get `queue_full`. Default 100000.
     #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
     pub max_uncommitted: NonZeroU32,
@@ -102,7 +115,11 @@ impl Default for Flow {
     fn default() -> Self {
         const HOUR: u64 = 3600;
         Self {
-            max_live_messages: count::<1_000_000>(),
+            max_live_messages: count::<10_000_000>(),
+            max_messages_in_memory: count::<2_000_000>(),
+            resident_messages: count::<20_000>(),
+            max_schedule: Duration::from_secs(720 * HOUR),
+            past_schedule: PastSchedule::Now,
             max_uncommitted: count::<100_000>(),
             max_text: count::<2048>(),
             remember_ended: 1_000_000,

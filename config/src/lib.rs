@@ -33,5 +33,5 @@ pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId
 pub use staff::{Approver, StaffName};
 pub use words::{
     AddressForm, Alphabet, BindMode, GuessingAction, IdFormat, JournalEngine, LogFormat, LogLevel,
-    OptOutScope, Proof, RetryClass, RetryWhere,
+    OptOutScope, PastSchedule, Proof, RetryClass, RetryWhere,
 };

@@ -131,6 +131,14 @@ words! {
         ServiceNumber = "service_number",
     }
 
+    /// What becomes of a message whose `schedule_delivery_time` has passed.
+    PastSchedule "\"now\" or \"refuse\"" {
+        /// It is sent at once.
+        Now = "now",
+        /// ESME_RINVSCHED.
+        Refuse = "refuse",
+    }
+
     /// The storage engine behind the journal.
     JournalEngine "\"log\", \"sled\" or \"memory\"" {
         /// Segment files with group commits; durable.

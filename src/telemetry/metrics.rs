@@ -93,12 +93,18 @@ pub struct FlowMetrics {
     pub live: Gauge,
     /// Messages not handed to an SMSC yet.
     pub queued: Gauge,
+    /// Messages that wait on disk.
+    pub parked: Gauge,
+    /// Those of them that wait for their time.
+    pub scheduled: Gauge,
     /// Final states.
     pub finals: Counters<FinalState>,
     /// Submits whose outcome will not be known.
     pub outcomes_unknown: Counter,
     /// Attempts put off and tried again.
     pub retries: Counter,
+    /// Parked messages whose record could not be read back.
+    pub unreadable: Counter,
     /// Receipts that could not simply be taken over.
     pub receipts_odd: Counters<ReceiptOddity>,
     /// Replies handed to an account.
@@ -237,6 +243,8 @@ impl FlowMetrics {
         Self {
             live: gauge(into, "messages_live", "Messages without a final state"),
             queued: gauge(into, "messages_queued", "Messages not handed to an SMSC yet"),
+            parked: gauge(into, "messages_parked", "Messages that wait on disk"),
+            scheduled: gauge(into, "messages_scheduled", "Messages that wait for their time"),
             finals: words(into, "messages_final", "Final states of messages", "state"),
             outcomes_unknown: counter(
                 into,
@@ -244,6 +252,11 @@ impl FlowMetrics {
                 "Submits whose outcome will not be known because the link ended before the response",
             ),
             retries: counter(into, "retries", "Attempts put off and tried again"),
+            unreadable: counter(
+                into,
+                "messages_unreadable",
+                "Parked messages whose record could not be read back",
+            ),
             receipts_odd: words(into, "receipts_odd", "Receipts that could not simply be taken over", "kind"),
             replies_attributed: counter(into, "replies_attributed", "Replies handed to an account"),
             replies_unattributed: words(into, "replies_unattributed", "Replies that went nowhere", "kind"),

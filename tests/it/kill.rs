@@ -167,6 +167,11 @@ pub(crate) fn load_options(north: SocketAddr, feed: &Path, ack_log: PathBuf) -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_under_load_it_loses_nothing_and_sends_nothing_twice() {
+    kill_and_count(|config| config).await;
+}
+
+/// Kills a gateway under load, whose configuration is `changed`, and counts what became of every message.
+pub(crate) async fn kill_and_count(changed: impl Fn(String) -> String) {
     let folder = tempfile::tempdir().unwrap();
     let feed = folder.path().join("feed");
     let edi_key = EDI_KEY.to_owned();
@@ -179,6 +184,7 @@ async fn killed_under_load_it_loses_nothing_and_sends_nothing_twice() {
     let sink = Sink::start(sink_options).await.unwrap();
     let [north, ops] = free_ports();
     let config = write_config(folder.path(), north, ops, sink.address());
+    fs::write(&config, changed(fs::read_to_string(&config).unwrap())).unwrap();
     let mut process = Process::start(&config, ops).await;
     let (bindings, tenures) = (feed.join("bindings.csv"), feed.join("tenures.csv"));
     let files = [bindings.to_str().unwrap(), tenures.to_str().unwrap()];

@@ -3,19 +3,21 @@
 //! map operations only: nothing is sealed, resolved or formatted here.
 
 mod answers;
+mod parked;
+mod parking;
 mod queues;
 mod requests;
 mod restoring;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use parked::{Cause, Picked, Search, Ticket, Wanted};
 pub(crate) use restoring::Found;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use veilgate_admission::Registered;
 use veilgate_names::{
     AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, Octets, Reason,
 };
@@ -23,6 +25,8 @@ use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
 use self::answers::Receipt;
+use self::parked::Parked;
+use self::parking::Crowd;
 use crate::correlate::{Correlate, ReceiptFact};
 use crate::live::{Ended, Live, Moment};
 use crate::record::{Again, StateRecord};
@@ -105,6 +109,8 @@ pub(crate) struct Book {
     channels: Vec<Channel>,
     candidates: Vec<Candidate>,
     deadlines: BTreeSet<(Monotonic, MessageId)>,
+    pub(crate) parked: Parked,
+    crowd: Crowd,
 }
 
 impl Book {
@@ -118,6 +124,8 @@ impl Book {
             channels: Vec::new(),
             candidates: Vec::new(),
             deadlines: BTreeSet::new(),
+            parked: Parked::default(),
+            crowd: Crowd::default(),
         }
     }
 
@@ -194,12 +202,6 @@ impl Book {
             queued: channel.queue.len() + channel.delayed.len(),
         };
         self.channels.iter().zip(&self.candidates).map(state).collect()
-    }
-
-    /// How many messages of these authorizations still wait to be sent, those on their way into or out of a queue too.
-    pub(crate) fn waiting_under(&self, mut under: impl FnMut(&Registered) -> bool) -> usize {
-        let waits = |live: &&Live| live.phase().is_unsent();
-        self.live.values().filter(waits).filter(|live| under(&live.authorization)).count()
     }
 
     /// Up to `max` messages of an enterprise, and where they stand.

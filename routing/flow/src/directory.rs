@@ -12,6 +12,7 @@ use veilgate_smpp::text::receipt::IdFormat;
 use crate::opt_out::OptOutRules;
 use crate::reply::ReplyRules;
 use crate::retry::RetryTable;
+use crate::schedule::PastSchedule;
 use crate::service::ServiceType;
 
 /// Limits and times of a message's way; every queue and map they bound is named after them.
@@ -19,6 +20,14 @@ use crate::service::ServiceType;
 pub struct FlowRules {
     /// Messages without a final state; beyond it submits get `queue_full`.
     pub max_live: usize,
+    /// Of these, messages that are held in memory whole: those that an SMSC has, and those about to be sent.
+    pub max_in_memory: usize,
+    /// Messages queued at a channel in memory; what comes beyond waits on disk.
+    pub resident: usize,
+    /// How far ahead a message may be scheduled.
+    pub max_schedule: Duration,
+    /// What becomes of a message that was to leave before it came.
+    pub past_schedule: PastSchedule,
     /// Records waiting for the store; beyond it submits get `queue_full`.
     pub max_uncommitted: usize,
     /// Attempts to hand a message to an SMSC of whose answers nothing is known.
@@ -59,7 +68,11 @@ impl Default for FlowRules {
     fn default() -> Self {
         const HOUR: Duration = Duration::from_secs(3600);
         Self {
-            max_live: 1_000_000,
+            max_live: 10_000_000,
+            max_in_memory: 2_000_000,
+            resident: 20_000,
+            max_schedule: HOUR * 720,
+            past_schedule: PastSchedule::Now,
             max_uncommitted: 100_000,
             max_attempts: 8,
             early_receipt_hold: Duration::from_secs(10),

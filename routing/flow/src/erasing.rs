@@ -8,6 +8,7 @@ use veilgate_names::{AuthorizationId, Timestamp};
 use veilgate_store::{Space, Store, StoreError};
 
 use crate::flow::Flow;
+use crate::label::tag_of;
 use crate::live::Moment;
 use crate::marks::marks;
 use crate::turn::Turn;
@@ -54,8 +55,10 @@ impl Flow {
             return 0;
         }
         let busy = self.book.lock().authorizations();
+        let idle: Vec<AuthorizationId> = due.into_iter().filter(|id| !busy.contains(id)).collect();
+        let parked = self.parked_under(&idle);
         let mut gone = Vec::new();
-        for id in due.into_iter().filter(|id| !busy.contains(id)) {
+        for id in idle.into_iter().filter(|id| !parked.contains(&tag_of(id))) {
             if gone.len() >= most {
                 break;
             }

@@ -3,6 +3,7 @@
 
 mod committed;
 mod deletions;
+mod recall;
 mod records;
 mod waking;
 
@@ -12,10 +13,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
-use veilgate_admission::{Account, Registry};
+use veilgate_admission::{Account, Counted, Part, Registered, Registry, day_of};
 use veilgate_identity::{AddressForm, Contact, Identity, KeyRing, Slots};
 use veilgate_ledger::NodeName;
-use veilgate_names::{AccountId, ChannelId, MessageId, Monotonic, Reason, ServiceNumber};
+use veilgate_names::{AccountId, ChannelId, MessageId, Monotonic, Reason, ServiceNumber, Timestamp};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
 use veilgate_smpp::text::encoding::DefaultAlphabet;
@@ -35,9 +36,12 @@ use crate::record::{MessageRecord, Next};
 use crate::refusal::Refusal;
 use crate::reply::Parts;
 use crate::retry::{Class, Fault};
+use crate::schedule::is_for_another_day;
 use crate::seal::Seals;
 use crate::state::{Life, State};
 use crate::turn::{LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
+
+pub use recall::ParkedCounts;
 
 /// How long a look-up is good for a message that waits; an older one is made again before sending.
 const FRESH: std::time::Duration = std::time::Duration::from_secs(2);
@@ -76,6 +80,10 @@ pub struct Flow {
     next_id: AtomicU64,
     /// Records whose deletion failed, each in the store: bounded by it.
     undeleted: Mutex<Vec<(Space, Box<[u8]>)>>,
+    /// Held while parked messages are read back.
+    recalling: Mutex<()>,
+    /// Messages parked, so many at least a moment ago.
+    parked: AtomicUsize,
 }
 
 /// A message on its way to a link's encoder.
@@ -146,6 +154,8 @@ impl Flow {
             admitted: AtomicUsize::new(0),
             next_id: AtomicU64::new(first_id),
             undeleted: Mutex::default(),
+            recalling: Mutex::default(),
+            parked: AtomicUsize::new(0),
         }
     }
 
@@ -167,7 +177,10 @@ impl Flow {
         for (account, max) in accounts {
             self.outbox_with(account, *max);
         }
-        self.book.lock().configure(channels, outcomes);
+        let directory = self.gate.directory.load();
+        let mut book = self.book.lock();
+        book.configure(channels, outcomes);
+        book.reroute(|number| directory.rules(number).map(|rules| Arc::clone(&rules.channels)));
     }
 
     /// A channel's index, by which links speak of it.
@@ -220,7 +233,9 @@ impl Flow {
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
-        if self.admitted.load(Ordering::Relaxed) >= self.rules.max_live
+        let admitted = self.admitted.load(Ordering::Relaxed);
+        if admitted >= self.rules.max_live
+            || admitted.saturating_sub(self.parked.load(Ordering::Relaxed)) >= self.rules.max_in_memory
             || self.outbox(account.id()).lock().is_full()
         {
             return Err(Reason::QueueFull.into());
@@ -266,8 +281,9 @@ impl Flow {
             expires_at: cleared.expires_at,
             body: cleared.body,
             member: origin.member,
+            scheduled_at: cleared.scheduled_at,
         };
-        let counted = self.gate.registry.count_sms(&cleared.authorization, part, at.wall)?;
+        let counted = self.count_now(&cleared.authorization, record.scheduled_at, part, at.wall)?;
         if let Some(record) = &counted.record {
             self.put_registration(record, Some(cleared.authorization.enterprise()), turn)?;
         }
@@ -283,6 +299,7 @@ impl Flow {
             registered_delivery: record.registered_delivery,
             accepted_at: record.accepted_at,
             expires_at: record.expires_at,
+            scheduled_at: record.scheduled_at,
             body: Some(record.body),
             contact: Some((cleared.contact, at.mono)),
             facts: cleared.facts,
@@ -301,6 +318,20 @@ impl Flow {
         self.admitted.fetch_add(1, Ordering::Relaxed);
         turn.steps.push(Step::Accept { live, answer: origin.answer });
         Ok(id)
+    }
+
+    /// A message that is scheduled for another day is counted on that day.
+    fn count_now(
+        &self,
+        authorization: &Arc<Registered>,
+        scheduled_at: Option<Timestamp>,
+        part: Option<Part>,
+        now: Timestamp,
+    ) -> Result<Counted, Reason> {
+        if is_for_another_day(scheduled_at, now) {
+            return Ok(Counted { record: None, day: day_of(now) });
+        }
+        self.gate.registry.count_sms(authorization, part, now)
     }
 
     /// What a link saw since the last call.
@@ -376,7 +407,11 @@ impl Flow {
 
     /// Ends what has waited long enough. Call it about every 100 ms; each call is bounded.
     pub fn tick(&self, at: Moment, turn: &mut Turn, outcomes: &mut Outcomes) {
-        let ended = self.book.lock().tick(1000, at, outcomes);
+        let ended = {
+            let mut book = self.book.lock();
+            outcomes.recall |= book.wants_recall(at);
+            book.tick(1000, at, outcomes)
+        };
         self.finish(ended, turn);
         self.sweep_pins(at.wall, turn);
         self.assemble(at, turn);
@@ -428,7 +463,7 @@ impl Flow {
     pub fn counts(&self) -> (usize, usize, usize) {
         let (live, queued) = {
             let book = self.book.lock();
-            (book.len(), book.queued())
+            (book.len() + book.parked.len(), book.queued() + book.parked.len())
         };
         let pending = self.outboxes.read().values().map(|outbox| outbox.lock().pending()).sum();
         (live, queued, pending)
@@ -455,6 +490,14 @@ impl Flow {
     /// The first of so many ids that follow each other.
     pub(crate) fn reserve_ids(&self, count: u64) -> MessageId {
         MessageId(self.next_id.fetch_add(count, Ordering::Relaxed))
+    }
+
+    /// The channels a service number may use; empty = all.
+    pub(crate) fn allowed(&self, number: ServiceNumber) -> Arc<[ChannelId]> {
+        let directory = self.gate.directory.load();
+        directory
+            .rules(number)
+            .map_or_else(|| Arc::new([]) as Arc<[ChannelId]>, |rules| Arc::clone(&rules.channels))
     }
 
     pub(crate) fn next_id(&self) -> MessageId {

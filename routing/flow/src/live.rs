@@ -72,6 +72,8 @@ pub(crate) struct Live {
     pub(crate) registered_delivery: u8,
     pub(crate) accepted_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// Not to be sent before; none once its time has come.
+    pub(crate) scheduled_at: Option<Timestamp>,
     pub(crate) body: Option<Body>,
     /// None after a restart, and when it was found long ago: resolved again before it is sent.
     pub(crate) contact: Option<(Contact, Monotonic)>,

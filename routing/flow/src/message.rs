@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use veilgate_admission::{Account, Registered, ShortForm, Tenant};
 use veilgate_identity::{Asking, Contact, PinRecord};
-use veilgate_names::{AccountKind, Extension, Octets, PlatformId, Reason, Service, Timestamp};
+use veilgate_names::{AccountKind, Extension, Octets, PlatformId, Reason, Service, ServiceNumber, Timestamp};
 use veilgate_smpp::codec::{Address, CString, OctetString, Status, Tag, Tlvs};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
-use veilgate_smpp::text::time;
 use veilgate_smpp::text::udh::{Segment, UserDataHeader};
 
 use crate::directory::{FlowRules, NumberRules};
@@ -18,6 +17,7 @@ use crate::flow::Gate;
 use crate::live::{Body, ContentFacts, Moment};
 use crate::recipient::{Recipient, Short};
 use crate::refusal::Refusal;
+use crate::schedule::{Times, is_for_another_day};
 use crate::service::ServiceType;
 
 /// The user data header indicator of `esm_class`.
@@ -28,7 +28,7 @@ pub(crate) struct Received<'a> {
     recipient: Recipient,
     source: &'a str,
     registered_delivery: u8,
-    expires_at: Timestamp,
+    times: Times,
     body: Body,
 }
 
@@ -53,6 +53,7 @@ pub(crate) struct Cleared {
     pub(crate) contact: Contact,
     pub(crate) registered_delivery: u8,
     pub(crate) expires_at: Timestamp,
+    pub(crate) scheduled_at: Option<Timestamp>,
     pub(crate) body: Body,
     pub(crate) facts: ContentFacts,
 }
@@ -74,17 +75,13 @@ impl<'a> Received<'a> {
         if pdu.priority_flag > 4 {
             return Err(Refusal::field(Status::RINVPRTFLG));
         }
-        let scheduled = time::parse(pdu.schedule_delivery_time.as_bytes(), at.wall);
-        match scheduled {
-            Ok(Some(when)) if when > at.wall => return Err(Refusal::time(Status::RINVSCHED)),
-            Err(_) => return Err(Refusal::time(Status::RINVSCHED)),
-            Ok(_) => {}
-        }
+        let (schedule, validity) = (pdu.schedule_delivery_time.as_bytes(), pdu.validity_period.as_bytes());
+        let times = Times::read(schedule, validity, rules, at.wall)?;
         Ok(Self {
             recipient: Recipient::parse(kind, &pdu.destination, &pdu.tlvs)?,
             source: source(&pdu.source)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
-            expires_at: expiry(pdu.validity_period.as_bytes(), rules, at)?,
+            times,
             body: Body {
                 protocol_id: pdu.protocol_id,
                 priority: pdu.priority_flag,
@@ -118,7 +115,7 @@ impl<'a> Received<'a> {
             recipient: Recipient::parse(kind, &destination, &pdu.tlvs)?,
             source: source(&source_address)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
-            expires_at: at.wall.plus(rules.default_validity),
+            times: Times::read(&[], &[], rules, at.wall)?,
             body: Body {
                 service: service(pdu.service_type, rules)?,
                 ..body(pdu.esm_class.0, pdu.data_coding, payload.value, &pdu.tlvs, rules)?
@@ -151,9 +148,32 @@ impl<'a> Received<'a> {
             _ => self.source,
         };
         let number = directory.number(source, enterprise)?.clone();
-        gate.registry.check(&authorization, Service::Sms, Some(number.number), at.wall)?;
-        gate.registry.check_sms_left(&authorization, self.body.part(), at.wall)?;
+        self.check_covered(&authorization, number.number, gate, at.wall)?;
+        if !is_for_another_day(self.times.scheduled_at, at.wall) {
+            gate.registry.check_sms_left(&authorization, self.body.part(), at.wall)?;
+        }
         Ok(Admitted { received: self, authorization, number })
+    }
+}
+
+impl Received<'_> {
+    /// Whether the authorization covers the message now. What is agreed about hours of the day holds for when it is to
+    /// leave; everything is asked again then.
+    fn check_covered(
+        &self,
+        authorization: &Arc<Registered>,
+        number: ServiceNumber,
+        gate: &Gate,
+        now: Timestamp,
+    ) -> Result<(), Reason> {
+        let check = |at| gate.registry.check(authorization, Service::Sms, Some(number), at);
+        match (self.times.scheduled_at, check(now)) {
+            (Some(leaves_at), Ok(()) | Err(Reason::WindowAuth)) => match check(leaves_at) {
+                Err(Reason::WindowAuth) => Err(Reason::WindowAuth),
+                _ => Ok(()),
+            },
+            (_, now) => now,
+        }
     }
 }
 
@@ -203,7 +223,8 @@ impl Resolved<'_> {
             extension: allocated.extension,
             contact: self.contact,
             registered_delivery: received.registered_delivery,
-            expires_at: received.expires_at,
+            expires_at: received.times.expires_at,
+            scheduled_at: received.times.scheduled_at,
             body: received.body,
             facts,
         })
@@ -288,15 +309,6 @@ fn service(field: CString<'_, 5>, rules: &FlowRules) -> Result<ServiceType, Refu
     let service = ServiceType::parse(field.as_bytes())
         .filter(|service| *service == ServiceType::default() || rules.service_types.contains(service));
     service.ok_or(Refusal::field(Status::RINVSERTYP))
-}
-
-fn expiry(field: &[u8], rules: &FlowRules, at: Moment) -> Result<Timestamp, Refusal> {
-    let asked = time::parse(field, at.wall).map_err(|_| Refusal::time(Status::RINVEXPIRY))?;
-    let until = asked.unwrap_or_else(|| at.wall.plus(rules.default_validity));
-    if until <= at.wall {
-        return Err(Refusal::time(Status::RINVEXPIRY));
-    }
-    Ok(until.min(at.wall.plus(rules.max_validity)))
 }
 
 fn body(

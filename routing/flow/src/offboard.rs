@@ -4,6 +4,7 @@
 use veilgate_names::{EnterpriseId, FinalState, Reason};
 use veilgate_store::{Space, Store, StoreError};
 
+use crate::book::{Cause, Wanted};
 use crate::flow::Flow;
 use crate::live::{Ended, Moment};
 use crate::seal::SealedUnder;
@@ -32,7 +33,10 @@ impl Flow {
     /// What an enterprise still has under way. Looks at every live message.
     #[must_use]
     pub fn tenant_load(&self, tenant: &EnterpriseId) -> TenantLoad {
-        let messages = self.book.lock().under(tenant, usize::MAX).len();
+        let messages = {
+            let book = self.book.lock();
+            book.under(tenant, usize::MAX).len() + book.parked.of_tenant(tenant)
+        };
         let deliveries = self.all_outboxes().iter().map(|outbox| outbox.lock().of(tenant)).sum();
         TenantLoad { messages, deliveries }
     }
@@ -48,6 +52,12 @@ impl Flow {
     ) {
         let mut book = self.book.lock();
         let some = book.under(tenant, STEP);
+        if some.len() < STEP && book.parked.of_tenant(tenant) > 0 {
+            drop(book);
+            // They come into the book, and the next calls end them.
+            let _ = self.sift(&Wanted::Tenant(tenant.clone()), Cause::Called);
+            book = self.book.lock();
+        }
         let ended: Vec<Ended> = some
             .into_iter()
             .filter_map(|(id, phase)| {

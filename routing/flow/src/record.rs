@@ -10,6 +10,7 @@ use veilgate_names::{
 use veilgate_smpp::text::receipt::IdKey;
 
 use crate::delivery::{Content, Delivery};
+use crate::label::{Label, tag_of_octets};
 use crate::live::{Body, Live};
 use crate::multi::Member;
 use crate::service::ServiceType;
@@ -19,6 +20,8 @@ const VERSION: u8 = 1;
 const RECEIPT: u8 = 0;
 /// A reply, its text sealed.
 const REPLY: u8 = 1;
+/// Stands for no time of its own.
+const NOT_SCHEDULED: i64 = 0;
 
 /// A record that does not read back: damaged, or of a later version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +41,8 @@ pub(crate) struct MessageRecord {
     pub(crate) expires_at: Timestamp,
     pub(crate) body: Body,
     pub(crate) member: Member,
+    /// Not to be sent before.
+    pub(crate) scheduled_at: Option<Timestamp>,
 }
 
 /// How far a message has come.
@@ -84,6 +89,7 @@ impl MessageRecord {
             registered_delivery: live.registered_delivery,
             accepted_at: live.accepted_at,
             expires_at: live.expires_at,
+            scheduled_at: live.scheduled_at,
             body: live.body.clone()?,
             member: live.member,
         })
@@ -101,6 +107,7 @@ impl MessageRecord {
         w.u8(self.registered_delivery);
         w.i64(self.accepted_at.0);
         w.i64(self.expires_at.0);
+        w.i64(self.scheduled_at.map_or(NOT_SCHEDULED, |at| at.0));
         w.u8(self.body.data_coding);
         w.u8(self.body.esm_class);
         w.u8(self.body.protocol_id);
@@ -119,6 +126,17 @@ impl MessageRecord {
         w.u8(self.member.of);
     }
 
+    /// What is needed to park a message, of what [`Self::write`] wrote.
+    pub(crate) fn label(bytes: &[u8]) -> Result<Label, RecordError> {
+        let mut r = Reader::versioned(bytes)?;
+        let (_account, _kind) = (r.bytes()?, r.u8()?);
+        let tag = tag_of_octets(r.bytes()?);
+        let service_number = ServiceNumber::parse(r.text()?).map_err(|_| RecordError)?;
+        let (_extension, _registered_delivery, _accepted_at) = (r.bytes()?, r.u8()?, r.i64()?);
+        let expires_at = Timestamp(r.i64()?);
+        Ok(Label { service_number, expires_at, scheduled_at: scheduled(r.i64()?), tag })
+    }
+
     pub(crate) fn read(bytes: &[u8], text: Octets) -> Result<Self, RecordError> {
         let mut r = Reader::versioned(bytes)?;
         Ok(Self {
@@ -130,6 +148,7 @@ impl MessageRecord {
             registered_delivery: r.u8()?,
             accepted_at: Timestamp(r.i64()?),
             expires_at: Timestamp(r.i64()?),
+            scheduled_at: scheduled(r.i64()?),
             body: Body {
                 data_coding: r.u8()?,
                 esm_class: r.u8()?,
@@ -145,6 +164,10 @@ impl MessageRecord {
             member: Member { index: r.u8()?, of: r.u8()? },
         })
     }
+}
+
+fn scheduled(field: i64) -> Option<Timestamp> {
+    Some(Timestamp(field)).filter(|_| field != NOT_SCHEDULED)
 }
 
 impl StateRecord {
@@ -358,6 +381,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::label::tag_of;
 
     fn message() -> MessageRecord {
         MessageRecord {
@@ -379,6 +403,7 @@ mod tests {
                 service: ServiceType::parse(b"WAP").unwrap(),
             },
             member: Member { index: 1, of: 3 },
+            scheduled_at: Some(Timestamp(3)),
         }
     }
 
@@ -392,6 +417,14 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(MessageRecord::read(&bytes[..cut], text()).is_err(), "cut at {cut}");
         }
+        let label = Label {
+            service_number: message().service_number,
+            expires_at: message().expires_at,
+            scheduled_at: message().scheduled_at,
+            tag: tag_of(&message().authorization),
+        };
+        assert_eq!(MessageRecord::label(&bytes), Ok(label));
+        assert!(MessageRecord::label(&bytes[..20]).is_err());
         let sent = StateRecord {
             channel: ChannelId::parse("s1").unwrap(),
             attempts: 2,

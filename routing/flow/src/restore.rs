@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use veilgate_admission::{RecordSpace, day_of};
 use veilgate_identity::Class;
 use veilgate_ledger::Cdr;
-use veilgate_names::{ChannelId, MessageId, Octets, Pseudonym, Reason};
+use veilgate_names::{MessageId, Pseudonym, Reason};
 use veilgate_store::{Entry, Space, Store, StoreError};
 
 use crate::book::Found;
@@ -32,6 +32,8 @@ pub struct Restored {
     pub pins: usize,
     /// Messages that wait to be sent.
     pub queued: usize,
+    /// Messages that wait on disk, for their time or for others before them.
+    pub parked: usize,
     /// Messages that an SMSC has.
     pub answered: usize,
     /// Messages whose submit was under way.
@@ -163,8 +165,13 @@ impl Flow {
         restored: &mut Restored,
     ) -> Result<(), RecordError> {
         let id = message_id(&entry.key)?;
-        let Behind { open, plain, .. } = self.seals.open_behind(Class::Text, &entry.value)?;
-        let record = MessageRecord::read(open, Octets::from(plain))?;
+        // Most of what waits was never tried: it is not even opened.
+        if state.is_none() && self.park_found(id, &entry.value, at)? {
+            restored.parked += 1;
+            self.admitted.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        let record = self.open_message(&entry.value)?;
         let state = state.map(StateRecord::read).transpose()?;
         let live = self.live(id, record, at)?;
         self.admitted.fetch_add(1, Ordering::Relaxed);
@@ -178,12 +185,10 @@ impl Flow {
         Ok(())
     }
 
-    fn live(&self, id: MessageId, record: MessageRecord, at: Moment) -> Result<Live, RecordError> {
+    /// A message made of its record, as if it had just been accepted.
+    pub(crate) fn live(&self, id: MessageId, record: MessageRecord, at: Moment) -> Result<Live, RecordError> {
         let authorization = self.gate.registry.by_id(&record.authorization).ok_or(RecordError)?;
-        let directory = self.gate.directory.load();
-        let none: Arc<[ChannelId]> = Arc::new([]);
-        let allowed =
-            directory.rules(record.service_number).map_or(none, |rules| Arc::clone(&rules.channels));
+        let allowed = self.allowed(record.service_number);
         Ok(Live {
             id,
             account: record.account,
@@ -194,6 +199,7 @@ impl Flow {
             registered_delivery: record.registered_delivery,
             accepted_at: record.accepted_at,
             expires_at: record.expires_at,
+            scheduled_at: record.scheduled_at,
             facts: ContentFacts::of(&record.body),
             body: Some(record.body),
             contact: None,

@@ -104,6 +104,13 @@ impl Seals {
         Ok(Behind { tenant, open, plain })
     }
 
+    /// Whose a record is that [`Self::seal_behind`] made, and what lies open of it. Nothing vouches for that yet.
+    pub(crate) fn glance(record: &[u8]) -> Option<(EnterpriseId, &[u8])> {
+        let (under, rest) = SealedUnder::split(record)?;
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        Some((under.tenant?, rest.get(..usize::from(u16::from_be_bytes(*length)))?))
+    }
+
     /// Opens what [`Self::seal`] made.
     ///
     /// # Errors

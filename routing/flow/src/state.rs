@@ -57,10 +57,8 @@ pub(crate) enum Event {
     /// Its record is durable, or was found in the journal: it may be sent.
     Stored,
     /// The same, but its time has not come.
-    #[cfg_attr(not(test), expect(dead_code, reason = "scheduling says it"))]
     Held,
     /// Its time has come.
-    #[cfg_attr(not(test), expect(dead_code, reason = "scheduling says it"))]
     Woken,
     /// A link takes it: the intent to submit goes to the journal.
     Taken,

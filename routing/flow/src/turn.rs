@@ -205,6 +205,8 @@ pub struct Outcomes {
     pub cdrs: Vec<Arc<Cdr>>,
     /// Refusals, for audit and metrics.
     pub opt_outs: Vec<OptedOut>,
+    /// Whether parked messages want to be read back: see [`crate::Flow::recall`].
+    pub recall: bool,
     /// Counted, for metrics.
     pub counts: Counts,
 }
@@ -232,6 +234,7 @@ pub struct Counts {
     pub refused_at_wake: u64,
     pub throttled: u64,
     pub store_failures: u64,
+    pub unreadable: u64,
 }
 
 impl Counts {

@@ -1,10 +1,9 @@
 //! What is written down apart from messages: that accounts are frozen, and that authorizations that ended long ago are
-//! forgotten. And how many messages a revocation stops.
+//! forgotten.
 
 use std::sync::Arc;
 
-use veilgate_admission::Registered;
-use veilgate_names::{AccountId, AuthorizationId, EnterpriseId, Timestamp};
+use veilgate_names::{AccountId, Timestamp};
 use veilgate_store::{Space, Store, StoreError};
 
 use crate::flow::Flow;
@@ -69,20 +68,6 @@ impl Flow {
             }),
         );
         count
-    }
-
-    /// How many queued messages a revocation of these authorizations stops. They end when they wake.
-    #[must_use]
-    pub fn stopped(&self, ids: &[AuthorizationId]) -> usize {
-        let ids: rustc_hash::FxHashSet<&AuthorizationId> = ids.iter().collect();
-        self.book.lock().waiting_under(|held| ids.contains(held.id()))
-    }
-
-    /// The same for everything of an enterprise.
-    #[must_use]
-    pub fn stopped_of(&self, enterprise: &EnterpriseId) -> usize {
-        let of_enterprise = |held: &Registered| held.enterprise() == enterprise && held.is_revoked();
-        self.book.lock().waiting_under(of_enterprise)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use veilgate_admission::{PlatformProfile, ProofPolicy, Registry, ShortForm};
+use veilgate_admission::{PlatformProfile, ProofPolicy, Registered, Registry, ShortForm};
 use veilgate_names::{
     AccountId, AccountKind, AsOf, AuthorizationId, EncryptedDeviceId, EnterpriseId, Extension, PlatformId,
     Pseudonym, ServiceNumber, Timestamp,
@@ -19,7 +19,7 @@ use crate::state::{Life, State};
 
 const HOUR_MS: i64 = 3_600_000;
 
-fn registered() -> Arc<Registered> {
+pub(super) fn registered() -> Arc<Registered> {
     let form = ShortForm {
         authorization_id: &AuthorizationId::parse("au-1").unwrap(),
         enterprise_id: &EnterpriseId::parse("ent-1").unwrap(),
@@ -73,6 +73,7 @@ pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> L
         registered_delivery: 1,
         accepted_at: at.wall,
         expires_at: Timestamp(HOUR_MS),
+        scheduled_at: None,
         facts: ContentFacts::of(&body),
         body: Some(body),
         contact: None,

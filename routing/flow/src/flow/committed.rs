@@ -11,6 +11,7 @@ use super::Flow;
 use crate::delivery::{Content, Delivery};
 use crate::ended::Ends;
 use crate::live::{Ended, Live, Moment};
+use crate::schedule::is_for_another_day;
 use crate::turn::{DeliverAnswer, End, Outcomes, Step, Turn};
 
 impl Flow {
@@ -36,7 +37,7 @@ impl Flow {
                 Step::Accept { live, answer } => {
                     outcomes.counts.accepted += 1;
                     outcomes.answers.extend(answer.map(|answer| (answer, Ok(live.id))));
-                    book.insert(*live, at, outcomes);
+                    book.take_in(*live, at, outcomes);
                 }
                 Step::Send { link, message } => outcomes.ready.push((link, message)),
                 Step::Finish { message, end, receipt } => {
@@ -84,6 +85,9 @@ impl Flow {
                 Step::Notify(notify) => notify(true),
             }
         }
+        book.look_around();
+        outcomes.recall |= book.wants_recall(at);
+        self.parked.store(book.parked.len(), Ordering::Relaxed);
         drop((book, ends));
         self.undone(broken, Reason::QueueFull, at, outcomes);
         for delivery in deliveries {
@@ -113,7 +117,9 @@ impl Flow {
         match step {
             Step::Accept { live, answer } => {
                 self.admitted.fetch_sub(1, Ordering::Relaxed);
-                self.gate.registry.uncount_sms(&live.authorization, live.counted_on);
+                if !is_for_another_day(live.scheduled_at, live.accepted_at) {
+                    self.gate.registry.uncount_sms(&live.authorization, live.counted_on);
+                }
                 outcomes.answers.extend(answer.map(|answer| (answer, Err(reason))));
             }
             Step::Send { link, message } => {

@@ -166,6 +166,7 @@ impl Flow {
             expires_at: at.wall.plus(self.rules.default_validity),
             body,
             member: Member::default(),
+            scheduled_at: None,
         };
         let id = self.next_id();
         self.put_message(id, &record, authorization.enterprise(), turn).ok()?;
@@ -181,6 +182,7 @@ impl Flow {
             registered_delivery: record.registered_delivery,
             accepted_at: record.accepted_at,
             expires_at: record.expires_at,
+            scheduled_at: None,
             facts: ContentFacts::of(&record.body),
             body: Some(record.body),
             contact: Some((contact, at.mono)),

@@ -1,0 +1,183 @@
+//! What the book holds whole and what it parks: a message whose time has not come, and one whose channels have enough
+//! before it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use veilgate_names::{
+    AuthorizationId, ChannelId, EnterpriseId, MessageId, Monotonic, ServiceNumber, Timestamp,
+};
+
+use super::Book;
+use super::parked::{Picked, Rooms, Ticket};
+use crate::label::tag_of;
+use crate::live::{Live, Moment};
+use crate::state::{Event, Phase};
+use crate::turn::Outcomes;
+
+/// How long nobody looks for what may leave its line after nothing was found.
+const FRUITLESS: Duration = Duration::from_millis(20);
+
+/// What the book remembers for parking.
+#[derive(Default)]
+pub(super) struct Crowd {
+    /// Whether a channel has all it may hold, or lines have formed: a message that comes must look where it stands.
+    crowded: bool,
+    /// Until when lines are left alone.
+    fruitless_until: Monotonic,
+    /// Messages in the book that may have to end.
+    suspects: VecDeque<MessageId>,
+}
+
+impl Book {
+    /// Takes in a durable message: it is queued, or parked until its time or until its channels have room.
+    pub(crate) fn take_in(&mut self, live: Live, at: Moment, outcomes: &mut Outcomes) {
+        if !self.crowd.crowded && live.scheduled_at.is_none() {
+            return self.insert(live, at, outcomes);
+        }
+        let due = live.scheduled_at.filter(|due| *due > at.wall);
+        if !self.park(ticket(&live), due) {
+            self.queue(live, at, outcomes);
+        }
+    }
+
+    /// Queues a message that may have waited for its time.
+    pub(crate) fn queue(&mut self, mut live: Live, at: Moment, outcomes: &mut Outcomes) {
+        let was_scheduled = live.scheduled_at.take().is_some();
+        if was_scheduled && live.phase() == Phase::Accepted {
+            let _ = live.life.on(Event::Held);
+        }
+        if live.phase() != Phase::Scheduled {
+            return self.insert(live, at, outcomes);
+        }
+        let id = live.id;
+        if live.life.on(Event::Woken) {
+            self.live.insert(id, live);
+            self.enqueue(id, false, at, outcomes);
+        }
+    }
+
+    /// Parks a message that is `due` later or has to stand in line; `false` if it may be queued.
+    pub(crate) fn park(&mut self, ticket: Ticket<'_>, due: Option<Timestamp>) -> bool {
+        if let Some(due) = due {
+            self.parked.schedule(ticket, due);
+            return true;
+        }
+        let stands = self.crowd.crowded
+            && (self.parked.has_line(ticket.tenant, ticket.service_number) || !self.has_room(ticket.allowed));
+        if stands {
+            self.parked.park(ticket);
+        }
+        stands
+    }
+
+    /// Takes a message out of where it is parked; `false` if it is not.
+    pub(crate) fn unpark(&mut self, live: &Live) -> bool {
+        self.parked.remove(ticket(live), live.scheduled_at)
+    }
+
+    /// Looks whether messages that come have to look where they stand.
+    pub(crate) fn look_around(&mut self) {
+        let full = |channel: &super::Channel| channel.queue.len() >= self.rules.resident;
+        self.crowd.crowded = self.parked.has_lines() || self.channels.iter().any(full);
+    }
+
+    /// Whether a message that may use these channels is held whole; if none of them is up, those that are down count.
+    fn has_room(&self, allowed: &[ChannelId]) -> bool {
+        let may = |up_only: bool| {
+            self.channels.iter().zip(&self.candidates).filter(move |(channel, candidate)| {
+                candidate.enabled
+                    && (candidate.up || !up_only)
+                    && (allowed.is_empty() || allowed.contains(&channel.rules.id))
+            })
+        };
+        let up_only = may(true).next().is_some();
+        may(up_only).any(|(channel, _)| channel.queue.len() < self.rules.resident)
+    }
+
+    /// Whether something parked, or suspected, wants to be looked at.
+    pub(crate) fn wants_recall(&self, at: Moment) -> bool {
+        !self.crowd.suspects.is_empty()
+            || self.parked.presses(at.wall)
+            || (self.parked.waits_for_room()
+                && self.crowd.fruitless_until <= at.mono
+                && self.rooms().total() > 0)
+    }
+
+    /// Chooses what is read back next.
+    pub(crate) fn pick(&mut self, max: usize, at: Moment) -> Vec<Picked> {
+        let mut rooms = self.rooms();
+        let picked = self.parked.pick(max, at.wall, &mut rooms);
+        if picked.is_empty() {
+            self.crowd.fruitless_until = at.mono.plus(FRUITLESS);
+        }
+        picked
+    }
+
+    /// Channels that are up and have sent a good part of what they may hold.
+    fn rooms(&self) -> Rooms {
+        let enough = self.rules.resident;
+        let channels = self.channels.iter().zip(&self.candidates).map(|(channel, candidate)| {
+            let holds = channel.queue.len();
+            let low = candidate.enabled && candidate.up && holds <= enough - enough / 4;
+            (channel.rules.id.clone(), if low { enough.saturating_sub(holds) } else { 0 })
+        });
+        Rooms { channels: channels.collect() }
+    }
+
+    /// Adds a message that was parked and that somebody asked for: it is in no queue.
+    pub(crate) fn insert_held(&mut self, mut live: Live, at: Moment) {
+        let id = live.id;
+        if !live.life.on(Event::Held) {
+            return;
+        }
+        let deadline = at.mono_at(live.expires_at);
+        self.live.insert(id, live);
+        self.set_deadline(id, deadline);
+    }
+
+    /// Some of the messages that may have to end.
+    pub(crate) fn suspects(&mut self, max: usize) -> Vec<MessageId> {
+        let count = max.min(self.crowd.suspects.len());
+        self.crowd.suspects.drain(..count).collect()
+    }
+
+    /// Has the messages looked at that are not sent yet and were accepted under what `is_concerned`; gives how many.
+    pub(crate) fn suspect(
+        &mut self,
+        is_concerned: impl Fn(&AuthorizationId, &EnterpriseId) -> bool,
+    ) -> usize {
+        let concerned = |live: &&Live| {
+            live.phase().is_unsent() && is_concerned(live.authorization.id(), live.authorization.enterprise())
+        };
+        let before = self.crowd.suspects.len();
+        self.crowd.suspects.extend(self.live.values().filter(concerned).map(|live| live.id));
+        self.crowd.suspects.len() - before
+    }
+
+    /// Takes out a message that is held; `None` if it is not.
+    pub(crate) fn let_go(&mut self, id: MessageId) -> Option<Live> {
+        self.live.get(&id).filter(|live| live.phase() == Phase::Scheduled)?;
+        let live = self.live.remove(&id)?;
+        self.deadlines.remove(&(live.deadline, id));
+        Some(live)
+    }
+
+    /// The channels a service number may use, as a new configuration has them.
+    pub(crate) fn reroute(&mut self, allowed: impl Fn(ServiceNumber) -> Option<Arc<[ChannelId]>>) {
+        self.parked.configure(allowed);
+        self.crowd.fruitless_until = Monotonic(0);
+    }
+}
+
+fn ticket(live: &Live) -> Ticket<'_> {
+    Ticket {
+        id: live.id,
+        tenant: live.authorization.enterprise(),
+        service_number: live.service_number,
+        allowed: &live.allowed,
+        expires_at: live.expires_at,
+        tag: tag_of(live.authorization.id()),
+    }
+}
