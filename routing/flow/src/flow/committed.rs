@@ -85,9 +85,7 @@ impl Flow {
                 Step::Notify(notify) => notify(true),
             }
         }
-        book.look_around();
-        outcomes.recall |= book.wants_recall(at);
-        self.parked.store(book.parked.len(), Ordering::Relaxed);
+        self.survey(&mut book, at, outcomes);
         drop((book, ends));
         self.undone(broken, Reason::QueueFull, at, outcomes);
         for delivery in deliveries {

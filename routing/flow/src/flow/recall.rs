@@ -74,11 +74,19 @@ impl Flow {
             }
         }
         book.parked.done();
-        book.look_around();
-        let more = !picked.is_empty() && book.wants_recall(at);
+        let found = !picked.is_empty();
+        let mut left = Outcomes::default();
+        self.survey(&mut book, at, &mut left);
         drop(book);
         self.finish(ended, turn);
-        Ok(more)
+        Ok(found && left.recall)
+    }
+
+    /// Looks how much the book holds after it has changed, and whether parked messages want to be read back.
+    pub(super) fn survey(&self, book: &mut Book, at: Moment, outcomes: &mut Outcomes) {
+        book.look_around();
+        outcomes.recall |= book.wants_recall(at);
+        self.parked.store(book.parked.len(), Ordering::Relaxed);
     }
 
     fn read_back(
