@@ -215,7 +215,7 @@ function runTables(parent, run) {
   if (run.phases.length > 1) section(parent, "Phases", table(["phase", "from", "to", "accepted/s", "submitted", "unsent", "response 50 %", "99 %", "receipt 99 %", "refusals"],
     run.phases.map(p => [p.name + (p.measured ? "" : " (not measured)"), `${p.from_seconds.toFixed(1)} s`, `${p.to_seconds.toFixed(1)} s`, whole(p.submit_rate), whole(p.submitted), whole(p.unsent), time(p.response.p50_us), time(p.response.p99_us), time(p.receipt.p99_us), Object.entries(p.refusals).map(([s, n]) => `${s}: ${whole(n)}`).join(", ") || "none"])));
   section(parent, "Accounts", table(["account", "binds", "window", "share", "accepted/s", "submitted", "accepted", "without response", "receipts", "replies", "response 50 %", "99 %", "receipt 99 %"],
-    run.accounts.map(a => [a.system_id, a.binds, a.window, a.share, whole(a.submit_rate), whole(a.submitted), whole(a.accepted), whole(a.unknown), whole(a.receipts), whole(a.replies), ...(a.response.count ? [time(a.response.p50_us), time(a.response.p99_us)] : ["–", "–"]), a.receipt.count ? time(a.receipt.p99_us) : "–"])));
+    run.accounts.map(a => [a.system_id, a.binds, a.window, a.share, whole(a.submit_rate), whole(a.submitted), whole(a.accepted), whole(a.unknown), whole(a.receipts), whole(a.replies), ...(a.response?.count ? [time(a.response.p50_us), time(a.response.p99_us)] : ["–", "–"]), a.receipt?.count ? time(a.receipt.p99_us) : "–"])));
   section(parent, "Processes", processTable(run.processes));
   const outcomes = [...Object.entries(run.statuses).map(([s, n]) => [`response ${named(s)}`, n]), ["no response", run.unknown], ["late responses", run.late], ["due and not sent", run.unsent],
     ...Object.entries(run.receipts).map(([s, n]) => [`receipt ${s}`, n]), ["missing receipts", run.missing_receipts], ["receipts twice", run.duplicate_receipts], ["receipts of unknown messages", run.unknown_receipts],
@@ -239,30 +239,32 @@ function machineLine(run) {
 }
 
 function compare() {
-  document.getElementById("title").textContent = runs.map(run => run.title).join(" · ");
+  document.title = document.getElementById("title").textContent = `${runs.length} runs side by side`;
   document.getElementById("subtitle").textContent = machineLine(runs[0]);
   const most = Math.max(...runs.map(run => run.submit_rate), 1);
-  const all = element("div", { class: "tiles" });
-  main.append(all);
   const rows = runs.map((run, index) => {
     const name = element("span", {}, element("span", { class: "swatch", style: `background: var(--c${index % 8 + 1})` }), run.title);
     const rate = element("span", {}, element("span", { class: "bar", style: `width: ${Math.round(run.submit_rate / most * 90)}px` }), whole(run.submit_rate));
-    const watched = run.processes.map(p => `${p.name} ${p.cpu_us_per_message.toFixed(1)}`).join(", ");
-    const memory = run.processes.filter(p => p.name !== "generator").map(p => `${p.name} ${mebibytes(p.resident_max_bytes)}`).join(", ");
-    const count = (n, node = element("span", { text: whole(n), class: n > 0 ? "bad" : "" })) => node;
+    const count = n => element("span", { text: whole(n), class: n > 0 ? "bad" : "" });
     return [name, rate, run.receipt.count ? whole(run.full_trip_rate) : "–", time(run.response.p50_us), time(run.response.p99_us), time(run.response.p999_us),
-      run.receipt.count ? time(run.receipt.p99_us) : "–", count(lostOf(run)), count(refusedOf(run)), watched || "–", memory || "–"];
+      run.receipt.count ? time(run.receipt.p99_us) : "–", count(lostOf(run)), count(refusedOf(run))];
   });
-  all.remove();
-  section(main, "Side by side", table(["run", "accepted/s", "full trips/s", "50 %", "99 %", "99.9 %", "receipt 99 %", "lost", "refused", "µs of processor a message", "memory at most"], rows));
+  section(main, "Side by side", table(["run", "accepted/s", "full trips/s", "50 %", "99 %", "99.9 %", "receipt 99 %", "lost", "refused"], rows));
+  const between = run => run.processes.filter(p => p.name !== "generator" && p.name !== "sink");
+  const costs = runs.map(run => [run.title, between(run).reduce((sum, p) => sum + p.cpu_us_per_message, 0).toFixed(1), mebibytes(between(run).reduce((sum, p) => sum + p.resident_max_bytes, 0)),
+    run.processes.map(p => `${p.name} ${p.cpu_us_per_message.toFixed(1)} µs, ${mebibytes(p.resident_max_bytes)}`).join(" · ")]);
+  const cost = table(["run", "µs a message", "memory", "each process (the sums are without generator and sink)"], costs);
+  cost.querySelectorAll("td:last-child, th:last-child").forEach(cell => cell.className = "words");
+  section(main, "Processor time and memory", cost);
   const grid = element("div", { class: "grid" });
   section(main, "Over time", grid);
   const over = (title, note, name, options, show) => chart(grid, title, note, () => ({
     data: uPlot.join(runs.map(run => [column(run, "seconds").map(second => Math.round(second)), options.logY ? positive(column(run, name)) : column(run, name)].map(list => list.slice())).map(unique)),
     series: runs.map((run, index) => ({ label: run.title, colour: index, show, extra: { spanGaps: true } })), ...options,
   }));
-  over("Accepted", "messages a second", "accept_rate", rates);
-  over("Receipts", "a second", "receipt_rate", rates);
+  const far = { logY: true, y: { values: (_, ticks) => ticks.map(tick => Math.abs(Math.log10(tick) % 1) < 1e-9 ? short(tick) : "") } };
+  over("Accepted", "messages a second, logarithmic", "accept_rate", far);
+  over("Receipts", "a second, logarithmic", "receipt_rate", far);
   over("Response latency", "99 % of each second, logarithmic", "p99_us", logTime, time);
   percentiles(grid, runs);
   for (const run of runs) {

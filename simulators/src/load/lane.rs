@@ -27,6 +27,8 @@ pub(super) struct Play {
     begin: u64,
     pub(super) end: u64,
     slope: Option<Slope>,
+    /// How many messages are due in the whole phase; no limit in a closed loop and in one without end.
+    pub(super) due_in_all: u64,
     pub(super) mix: Arc<Mix>,
 }
 
@@ -41,6 +43,8 @@ struct Slope {
 pub(super) struct Mix {
     kinds: Vec<Weighed>,
     total: u64,
+    /// All its messages have one part.
+    pub(super) single: bool,
     /// There is nothing to draw: one kind, which always or never asks for a receipt.
     plain: Option<bool>,
 }
@@ -92,7 +96,11 @@ impl Play {
                 Some(Slope { from: from * share, growth: growth * share })
             }
         };
-        Self { begin, end, slope, mix }
+        let due_in_all = slope.filter(|_| length.is_some()).map_or(u64::MAX, |slope| {
+            let seconds = seconds(length.unwrap_or_default());
+            whole((slope.from + slope.growth * seconds / 2.0) * seconds)
+        });
+        Self { begin, end, slope, due_in_all, mix }
     }
 
     /// Is it a closed loop?
@@ -105,13 +113,6 @@ impl Play {
         let Some(slope) = self.slope else { return self.begin };
         let due = self.begin.saturating_add(slope.after(turn));
         if tick > 0 { (due - due % tick).max(self.begin) } else { due }
-    }
-
-    /// How many messages are due in the whole phase; no limit in a closed loop and in one without end.
-    pub(super) fn due_in_all(&self) -> u64 {
-        let Some(slope) = self.slope.filter(|_| self.end < u64::MAX) else { return u64::MAX };
-        let seconds = seconds(self.end.saturating_sub(self.begin));
-        whole((slope.from + slope.growth * seconds / 2.0) * seconds)
     }
 }
 
@@ -154,7 +155,8 @@ impl Mix {
             [one] if one.receipt_share >= 1 << 32 => Some(true),
             _ => None,
         };
-        Ok(Self { kinds: weighed, total, plain })
+        let single = weighed.iter().all(|kind| kind.template.parts() == 1);
+        Ok(Self { kinds: weighed, total, single, plain })
     }
 
     /// Which kind message `number` is, and whether it asks for a receipt: the same in each run.
@@ -201,7 +203,7 @@ mod tests {
         let name = String::new();
         let duration = seconds.map(Duration::from_secs);
         let phase = Phase { name, duration, pace, measured: true, mix: None };
-        let mix = Arc::new(Mix { kinds: Vec::new(), total: 0, plain: Some(true) });
+        let mix = Arc::new(Mix { kinds: Vec::new(), total: 0, single: true, plain: Some(true) });
         Play::new(&phase, 1_000_000_000, 0.5, mix)
     }
 
@@ -210,14 +212,14 @@ mod tests {
         let play = play(Pace::Open { from: 2_000.0, to: 2_000.0 }, Some(10));
         assert_eq!((play.due(0, 0), play.due(1_500, 0)), (1_000_000_000, 2_500_000_000));
         assert_eq!(play.due(1, 10_000_000), 1_000_000_000);
-        assert_eq!((play.due_in_all(), play.end), (10_000, 11_000_000_000));
+        assert_eq!((play.due_in_all, play.end), (10_000, 11_000_000_000));
     }
 
     #[test]
     fn a_ramp_is_due_more_and_more_often() {
         for (from, to) in [(0.0, 2_000.0), (2_000.0, 0.0)] {
             let play = play(Pace::Open { from, to }, Some(10));
-            assert_eq!(play.due_in_all(), 5_000);
+            assert_eq!(play.due_in_all, 5_000);
             let times: Vec<u64> = (0..5_000).map(|turn| play.due(turn, 0)).collect();
             assert!(times.is_sorted() && times[4_999] <= play.end, "{:?}", times.last());
             let half = times.iter().filter(|due| **due < 6_000_000_000).count();
@@ -230,7 +232,7 @@ mod tests {
     #[test]
     fn a_pause_is_due_never() {
         let pause = play(Pace::Open { from: 0.0, to: 0.0 }, Some(5));
-        assert_eq!((pause.due(0, 1_000_000), pause.due_in_all()), (u64::MAX - u64::MAX % 1_000_000, 0));
+        assert_eq!((pause.due(0, 1_000_000), pause.due_in_all), (u64::MAX - u64::MAX % 1_000_000, 0));
     }
 
     #[test]

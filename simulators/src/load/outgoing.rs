@@ -91,14 +91,14 @@ impl Outgoing {
             }
             if !play.is_closed() && self.turn() < self.lane.count {
                 let turn = self.turn_in_phase(self.sent - self.before);
-                stats.unsent += play.due_in_all().saturating_sub(turn).div_ceil(self.lane.binds);
+                stats.unsent += play.due_in_all.saturating_sub(turn).div_ceil(self.lane.binds);
             }
             self.phase += 1;
             self.before = self.sent;
         }
     }
 
-    /// Takes the next submit_sm, if one is due.
+    /// Takes the next submit_sm, if one is due; [`Self::advance`] looked at the same moment.
     pub(super) fn next(&mut self, now: u64) -> Option<Next> {
         let next = match self.pending.take() {
             Some(pending) => pending,
@@ -120,7 +120,7 @@ impl Outgoing {
             return None;
         }
         let in_phase = self.turn_in_phase(self.sent - self.before);
-        if in_phase >= play.due_in_all() {
+        if in_phase >= play.due_in_all {
             return Some(end);
         }
         Some(self.start.saturating_add(play.due(in_phase, self.tick)))
@@ -153,7 +153,7 @@ impl Outgoing {
     /// Is a phase over? What was due just before its end may still go for a moment.
     fn has_ended(&self, play: &Play, now: u64) -> bool {
         let end = self.start.saturating_add(play.end);
-        let sent = play.is_closed() || self.turn_in_phase(self.sent - self.before) >= play.due_in_all();
+        let sent = play.is_closed() || self.turn_in_phase(self.sent - self.before) >= play.due_in_all;
         now >= if sent { end } else { end.saturating_add(GRACE) }
     }
 
@@ -173,13 +173,14 @@ impl Outgoing {
     fn begin(&mut self, now: u64) -> Option<Next> {
         let play = self.play()?;
         let turn = self.turn();
-        if turn >= self.lane.count || self.has_ended(play, now) {
+        let grace = if play.is_closed() { 0 } else { GRACE };
+        if turn >= self.lane.count || now >= self.start.saturating_add(play.end).saturating_add(grace) {
             return None;
         }
         let in_phase = self.turn_in_phase(self.sent - self.before);
         let intended = match play.is_closed() {
             true => now,
-            false if in_phase >= play.due_in_all() => return None,
+            false if in_phase >= play.due_in_all => return None,
             false => self.start.saturating_add(play.due(in_phase, self.tick)),
         };
         if intended > now {
@@ -188,7 +189,8 @@ impl Outgoing {
         let number = self.sent.saturating_mul(self.binds).saturating_add(self.index);
         let number = number.saturating_add(self.first_number);
         let (kind, receipt) = play.mix.draw(number);
+        let last = play.mix.single || self.parts(kind) == 1;
         self.sent += 1;
-        Some(Next { number, intended, receipt, last: self.parts(kind) == 1, turn, kind, part: 0 })
+        Some(Next { number, intended, receipt, last, turn, kind, part: 0 })
     }
 }

@@ -65,6 +65,39 @@ async fn accounts_phases_and_mixes_are_played_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phase_ends_in_the_midst_of_long_messages() {
+    let script = r#"
+        [[phase]]
+        name = "long"
+        seconds = 0.3
+        rate = "closed"
+        mix = "long"
+        [[phase]]
+        name = "pause"
+        seconds = 0.2
+        rate = 0
+        [[phase]]
+        name = "short"
+        seconds = 0.3
+        rate = "closed"
+        [[account]]
+        system_id = "a"
+        window = 2
+        [[mix]]
+        name = "short"
+        message = [{}]
+        [[mix]]
+        name = "long"
+        message = [{ length = 1000, split = "sar" }]
+    "#;
+    let (report, _sink) = play_script(script).await;
+    assert!(report.submitted == report.accepted && report.submitted > report.messages, "{}", report.text());
+    let submitted: Vec<u64> = report.phases.iter().map(|phase| phase.submitted).collect();
+    let [long, _, short] = submitted.as_slice() else { panic!("three phases") };
+    assert!(*long > 0 && *short > 0, "{submitted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sinks_script_refuses_delays_replies_and_repeats() {
     let script = r#"
         [run]
