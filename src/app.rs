@@ -34,6 +34,7 @@ use crate::purge::Purger;
 use crate::recall;
 use crate::settings;
 use crate::south::channels::Channels;
+use crate::space::{Space, free_octets};
 use crate::store_damages::StoreDamages;
 use crate::telemetry::Telemetry;
 use crate::telemetry::events::{
@@ -204,6 +205,7 @@ impl App {
             Arc::clone(&telemetry),
             ledger,
             settings::flow_rules(&config).max_uncommitted,
+            watched_space(&config),
         ));
         let mut threads = start_threads(&config, &hub, &store)?;
         let restored = restore(&config, &hub, &store)?;
@@ -301,6 +303,7 @@ impl App {
         channels.apply(&fresh, &self.hub);
         self.hub.dispatch(outcomes);
         self.hub.wake_all();
+        self.hub.space.set_rules(settings::space(&fresh));
         if let Some(level) = changes.log_level {
             self.hub.telemetry.set_level(level);
         }
@@ -435,6 +438,7 @@ impl Probe for App {
     fn readiness(&self) -> Readiness {
         Readiness {
             journal_open: self.hub.is_store_well(),
+            space_left: !self.hub.space.is_low(),
             channels_bound: u32::try_from(self.hub.flow.channels_up()).unwrap_or(u32::MAX),
             channels_needed: self.config.lock().ops.ready_channels.into(),
             draining: *self.drain.borrow(),
@@ -468,6 +472,16 @@ impl Probe for App {
             metrics.frozen.set(account.is_frozen().into());
         }
     }
+}
+
+/// Where what must be kept lies.
+fn watched_space(config: &Config) -> Space {
+    let paths = vec![
+        (StorageUse::Journal, config.data_dir.clone()),
+        (StorageUse::Cdr, config.cdr_dir()),
+        (StorageUse::Audit, config.audit_file()),
+    ];
+    Space::new(settings::space(config), paths)
 }
 
 async fn drained(mut draining: watch::Receiver<bool>) {
@@ -667,6 +681,7 @@ fn start_maintenance(
 ) -> std::io::Result<JoinHandle<()>> {
     let mut purger = Purger::new(config.registry.keep_expired);
     let mut damages = StoreDamages::default();
+    hub.space.look(store.usage(), &hub.telemetry, free_octets);
     let mut swept_at = clock::mono();
     let (store, hub) = (Arc::downgrade(store), Arc::downgrade(hub));
     std::thread::Builder::new().name("maintain".to_owned()).spawn(move || {
@@ -681,6 +696,7 @@ fn start_maintenance(
                 hub.flow.sweep_slots(now, &mut turn);
                 hub.commit(turn);
             }
+            hub.space.look(store.usage(), &hub.telemetry, free_octets);
             let more = match store.maintain(Budget::default()) {
                 Ok(done) => done.more,
                 Err(error) => {

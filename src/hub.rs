@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
+use veilgate_admission::Account;
 use veilgate_flow::{Counts, DeliverAnswer, Flow, LinkId, OptedOut, Outcomes, SessionId, Turn};
 use veilgate_ledger::{Actor, AuditEvent};
 use veilgate_names::{AccountId, FinalState, MessageId, Reason};
@@ -17,6 +18,7 @@ use crate::clock;
 use crate::commit::{Committed, Committer};
 use crate::ledger::LedgerSender;
 use crate::recall::Recaller;
+use crate::space::Space;
 use crate::telemetry::Telemetry;
 use crate::telemetry::events::{JournalSlow, OptedOut as OptedOutEvent, StorageFailed};
 use crate::telemetry::words::{ReceiptOddity, StorageUse};
@@ -34,6 +36,8 @@ pub struct Hub {
     pub ledger: LedgerSender,
     /// Records that may wait for the store; beyond it submits get `queue_full`.
     pub max_uncommitted: usize,
+    /// Whether there is room on disk.
+    pub space: Space,
     committer: OnceLock<Committer>,
     sessions: RwLock<FxHashMap<SessionId, Arc<SessionBox>>>,
     receivers: RwLock<FxHashMap<AccountId, Vec<Arc<SessionBox>>>>,
@@ -83,12 +87,19 @@ pub struct LinkMail {
 impl Hub {
     /// A hub without sessions; the committer joins with [`Self::attach`].
     #[must_use]
-    pub fn new(flow: Flow, telemetry: Arc<Telemetry>, ledger: LedgerSender, max_uncommitted: usize) -> Self {
+    pub fn new(
+        flow: Flow,
+        telemetry: Arc<Telemetry>,
+        ledger: LedgerSender,
+        max_uncommitted: usize,
+        space: Space,
+    ) -> Self {
         Self {
             flow,
             telemetry,
             ledger,
             max_uncommitted,
+            space,
             committer: OnceLock::new(),
             sessions: RwLock::default(),
             receivers: RwLock::default(),
@@ -118,11 +129,24 @@ impl Hub {
         self.committer.get().map_or_else(Wakes::default, |committer| committer.submit(turn))
     }
 
-    /// Whether store or ledger are so far behind that no more messages may be accepted.
+    /// Whether store or ledger are so far behind, or disks so full, that no more messages may be accepted.
     #[must_use]
     pub fn is_backlogged(&self) -> bool {
-        self.ledger.is_backlogged()
+        self.space.is_low()
+            || self.ledger.is_backlogged()
             || self.committer.get().is_some_and(|committer| committer.waiting() > self.max_uncommitted)
+    }
+
+    /// How busy the gateway is for an account, percent: 100 is where submits are refused. Live messages, deliveries the
+    /// account does not fetch, and what waits for journal and CDR files, whichever is nearest to its bound.
+    #[must_use]
+    pub fn fill(&self, account: &Account) -> usize {
+        if self.space.is_low() {
+            return 100;
+        }
+        let waiting = self.committer.get().map_or(0, Committer::waiting);
+        let journal = waiting.saturating_mul(100) / self.max_uncommitted.max(1);
+        self.flow.fill(account).max(journal).max(self.ledger.fill())
     }
 
     /// Whether the last commit succeeded.

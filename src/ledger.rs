@@ -170,6 +170,14 @@ impl LedgerSender {
         state.pending > MAX_PENDING || state.audit_pending >= MAX_AUDIT
     }
 
+    /// How much is pending, percent of the bound.
+    #[must_use]
+    pub fn fill(&self) -> usize {
+        let state = self.queue.state.lock();
+        (state.pending.saturating_mul(100) / MAX_PENDING)
+            .max(state.audit_pending.saturating_mul(100) / MAX_AUDIT)
+    }
+
     /// The thread ends when what was handed in so far is written.
     pub fn close(&self) {
         self.queue.state.lock().closed = true;

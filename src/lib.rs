@@ -17,6 +17,7 @@ mod purge;
 mod recall;
 pub mod settings;
 pub mod south;
+pub mod space;
 pub mod store_check;
 mod store_damages;
 pub mod telemetry;

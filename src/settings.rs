@@ -15,10 +15,12 @@ use veilgate_flow::{
 };
 use veilgate_names::{AccountId, AccountKind};
 use veilgate_notary::PublicKey;
-use veilgate_smpp::session::SessionConfig;
+use veilgate_smpp::session::{SessionConfig, WindowFull};
 use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 use veilgate_store::LogConfig;
+
+use crate::space::SpaceRules;
 
 /// A value that only its owner could find wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +39,7 @@ pub fn flow_rules(config: &Config) -> FlowRules {
     let many = |count: std::num::NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
     FlowRules {
         max_live: many(flow.max_live_messages),
+        max_share_percent: flow.max_share_percent,
         max_in_memory: many(flow.max_messages_in_memory),
         resident: many(flow.resident_messages),
         max_schedule: flow.max_schedule,
@@ -101,6 +104,10 @@ pub fn north_session(config: &Config) -> SessionConfig {
     SessionConfig {
         max_pdu: north.max_pdu.get(),
         window_in: north.window_in.get(),
+        window_full: match north.window_full {
+            config::WindowFull::Wait => WindowFull::Wait,
+            config::WindowFull::Refuse => WindowFull::Refuse,
+        },
         window_out: north.window_out.get(),
         max_backlog: usize::try_from(north.max_backlog.get()).unwrap_or(usize::MAX),
         bind_timeout: north.bind_timeout,
@@ -129,6 +136,7 @@ pub fn lockout(config: &Config) -> LockoutPolicy {
 pub fn south_session(channel: &config::Channel, config: &Config) -> SessionConfig {
     SessionConfig {
         window_in: 1000,
+        window_full: WindowFull::Wait,
         window_out: channel.window.get(),
         bind_timeout: config.north.bind_timeout,
         enquire_interval: channel.enquire_interval,
@@ -235,6 +243,7 @@ pub fn directory(config: &Config) -> Result<Directory, SettingError> {
         channels: entry.channels.clone().unwrap_or_default().into(),
     });
     let suspended = config.enterprises.iter().filter(|one| one.suspended).map(|one| one.id.clone());
+    let weights = config.enterprises.iter().map(|one| (one.id.clone(), one.weight.get()));
     let platforms: Result<Vec<_>, SettingError> = config
         .platforms
         .iter()
@@ -251,7 +260,8 @@ pub fn directory(config: &Config) -> Result<Directory, SettingError> {
         platforms?,
         notaries.collect(),
         enterprises.collect(),
-    ))
+    )
+    .weighed(weights.collect()))
 }
 
 fn profile(index: usize, platform: &config::Platform) -> Result<PlatformProfile, SettingError> {
@@ -264,6 +274,16 @@ fn profile(index: usize, platform: &config::Platform) -> Result<PlatformProfile,
         (config::Proof::Optional, key) => ProofPolicy::Optional(key),
     };
     Ok(PlatformProfile { proof, short_form_lifetime: platform.short_form_lifetime })
+}
+
+/// `[space]`, with the bound of `[journal]`.
+#[must_use]
+pub fn space(config: &Config) -> SpaceRules {
+    SpaceRules {
+        min_free: config.space.min_free_bytes,
+        journal_capacity: config.journal.capacity_bytes.get(),
+        journal_percent: config.space.journal_percent,
+    }
 }
 
 /// `[journal]` for the log engine.

@@ -134,6 +134,8 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         guessing: _,
         journal: _,
         ledger: _,
+        // Read again each second.
+        space: _,
         // Read when one is asked for.
         approvers: _,
         ops: _,
@@ -156,11 +158,11 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         identity { history_floor }
         north {
             listen, allow_plaintext, max_connections, max_connections_per_ip, max_half_open, bind_timeout,
-            pdu_timeout, enquire_interval, enquire_misses, response_timeout, window_in, window_out, max_pdu,
+            pdu_timeout, enquire_interval, enquire_misses, response_timeout, window_in, window_full, window_out, max_pdu,
             write_stall, max_backlog, unbind_timeout, lockout_failures, lockout_within, lockout_for, tls
         }
         flow {
-            max_live_messages, max_messages_in_memory, resident_messages, max_schedule, past_schedule, max_uncommitted, max_text, remember_ended, service_types, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold, max_early_receipts, max_recent_receipts, late_answer_grace,
+            max_live_messages, max_share_percent, max_messages_in_memory, resident_messages, max_schedule, past_schedule, max_uncommitted, max_text, remember_ended, service_types, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold, max_early_receipts, max_recent_receipts, late_answer_grace,
             report_timeout, default_validity, max_validity, reply_grace, delivery_retry
         }
         opt_out { words, beginnings, scope, confirmation, confirm_every }

@@ -46,6 +46,10 @@ pub struct Flow {
     /// Messages without a final state, 1-100000000; beyond it submits get `queue_full`. Default 10000000.
     #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
     pub max_live_messages: NonZeroU32,
+    /// Percent of these that one enterprise may have where there are several, 1-100; beyond it only that one gets
+    /// `queue_full`. Default 50.
+    #[serde(deserialize_with = "whole::<_, _, 1, 100>")]
+    pub max_share_percent: u8,
     /// Of these, messages held in memory whole, which an SMSC has or is about to get, 1-100000000; beyond it submits get
     /// `queue_full`. Default 2000000.
     #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
@@ -116,6 +120,7 @@ impl Default for Flow {
         const HOUR: u64 = 3600;
         Self {
             max_live_messages: count::<10_000_000>(),
+            max_share_percent: 50,
             max_messages_in_memory: count::<2_000_000>(),
             resident_messages: count::<20_000>(),
             max_schedule: Duration::from_secs(720 * HOUR),

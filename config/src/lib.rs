@@ -15,6 +15,7 @@ mod replies;
 mod retry;
 mod root;
 mod south;
+mod space;
 mod staff;
 mod text;
 mod words;
@@ -30,8 +31,9 @@ pub use replies::Replies;
 pub use retry::{CodeStart, EndState, Numbers, RetryRow, RetryTable, TableName};
 pub use root::{Config, Log, MasterKey, NodeName, Ops, Pkcs11, TokenName};
 pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId, SystemType};
+pub use space::Space;
 pub use staff::{Approver, StaffName};
 pub use words::{
     AddressForm, Alphabet, BindMode, GuessingAction, IdFormat, JournalEngine, LogFormat, LogLevel,
-    OptOutScope, PastSchedule, Proof, RetryClass, RetryWhere,
+    OptOutScope, PastSchedule, Proof, RetryClass, RetryWhere, WindowFull,
 };

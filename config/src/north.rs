@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::text::{address_or_off, count, text, whole, window};
+use crate::words::WindowFull;
 
 /// The SMPP server that notary and enterprises bind to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -45,6 +46,10 @@ pub struct North {
     /// Submits of one bind that may be unanswered at a time, 1-65535. Default 1000.
     #[serde(deserialize_with = "whole::<_, _, 1, 65_535>")]
     pub window_in: NonZeroU16,
+    /// What becomes of a submit beyond that: `wait` leaves it in the connection, `refuse` answers RTHROTTLED. Default
+    /// `wait`.
+    #[serde(deserialize_with = "text")]
+    pub window_full: WindowFull,
     /// `deliver_sm`s to one bind that may be unanswered at a time, 1-65535. Default 256.
     #[serde(deserialize_with = "whole::<_, _, 1, 65_535>")]
     pub window_out: NonZeroU16,
@@ -88,6 +93,7 @@ impl Default for North {
             enquire_misses: 3,
             response_timeout: Duration::from_secs(30),
             window_in: window::<1000>(),
+            window_full: WindowFull::Wait,
             window_out: window::<256>(),
             max_pdu: count::<65_536>(),
             write_stall: Duration::from_secs(30),

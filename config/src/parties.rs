@@ -41,6 +41,9 @@ pub struct Enterprise {
     /// Whether everything of it is refused for now. Default false.
     #[serde(default)]
     pub suspended: bool,
+    /// How much of a channel it gets against other enterprises while all of them wait, 1-100. Default 1.
+    #[serde(default = "count::<1>", deserialize_with = "whole::<_, _, 1, 100>")]
+    pub weight: NonZeroU32,
 }
 
 /// Who may bind, and how much it may do.

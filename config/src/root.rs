@@ -14,6 +14,7 @@ use crate::parties::{Account, Enterprise, Platform};
 use crate::replies::Replies;
 use crate::retry::RetryTable;
 use crate::south::{Channel, ServiceNumberEntry};
+use crate::space::Space;
 use crate::staff::Approver;
 use crate::text::{FromText, some_whole, text, whole};
 use crate::words::{LogFormat, LogLevel};
@@ -79,6 +80,9 @@ pub struct Config {
     /// CDR and audit files.
     #[serde(default)]
     pub ledger: Ledger,
+    /// When storage counts as nearly full.
+    #[serde(default)]
+    pub space: Space,
     /// The second persons for what concerns one person's data.
     #[serde(default)]
     pub approvers: Vec<Approver>,

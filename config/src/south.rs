@@ -70,6 +70,9 @@ pub struct Channel {
     /// Submits a second over all its binds, 1-1000000. Default: no limit but the window.
     #[serde(default, deserialize_with = "some_whole::<_, _, 1, 1_000_000>")]
     pub rate_per_second: Option<NonZeroU32>,
+    /// Submits a second on each bind, 1-1000000. Default: only the channel's rate.
+    #[serde(default, deserialize_with = "some_whole::<_, _, 1, 1_000_000>")]
+    pub rate_per_bind: Option<NonZeroU32>,
     /// Its share among the channels that could be taken, 1-1000. Default 1.
     #[serde(default = "count::<1>", deserialize_with = "whole::<_, _, 1, 1000>")]
     pub weight: NonZeroU32,

@@ -108,6 +108,7 @@ macro_rules! whole {
 whole! {
     u8 => |value| Self::try_from(value).ok(),
     u32 => |value| Self::try_from(value).ok(),
+    u64 => Some,
     i32 => |value| Self::try_from(value).ok(),
     NonZeroU16 => |value| u16::try_from(value).ok().and_then(Self::new),
     NonZeroU32 => |value| u32::try_from(value).ok().and_then(Self::new),

@@ -53,6 +53,14 @@ words! {
         Off = "off",
     }
 
+    /// What becomes of a submit beyond a bind's window.
+    WindowFull "\"wait\" or \"refuse\"" {
+        /// It stays in the connection, and TCP holds the client back.
+        Wait = "wait",
+        /// It is answered RTHROTTLED.
+        Refuse = "refuse",
+    }
+
     /// What a bind to an SMSC carries.
     BindMode "\"transceiver\", \"transmitter\" or \"receiver\"" {
         /// Both directions.

@@ -5,12 +5,13 @@ use std::time::Duration;
 use veilgate_names::{MessageId, Monotonic};
 use veilgate_smpp::codec::{CString, Status, split};
 use veilgate_smpp::pdu::{Bind, Unsuccessfuls};
-use veilgate_smpp::session::{Event, Role, Session, SessionConfig, State};
+use veilgate_smpp::session::{Event, Role, Session, SessionConfig, State, WindowFull};
 use veilgate_smpp::side::{North, South};
 
 const CONFIG: SessionConfig = SessionConfig {
     max_pdu: 1024,
     window_in: 3,
+    window_full: WindowFull::Wait,
     window_out: 3,
     max_backlog: 512,
     bind_timeout: Duration::from_secs(5),

@@ -37,6 +37,8 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 pub struct Readiness {
     /// Whether the journal takes commits.
     pub journal_open: bool,
+    /// Whether there is room on disk for what comes in.
+    pub space_left: bool,
     /// Channels with a bind that can send.
     pub channels_bound: u32,
     /// How many of them are enough.
@@ -114,6 +116,7 @@ struct Ready {
 #[derive(Serialize)]
 struct Checks {
     journal: bool,
+    space: bool,
     channels: bool,
     not_draining: bool,
 }
@@ -122,10 +125,11 @@ async fn readyz(State(shared): State<Shared>) -> Response {
     let state = shared.probe.readiness();
     let checks = Checks {
         journal: state.journal_open,
+        space: state.space_left,
         channels: state.channels_bound >= state.channels_needed,
         not_draining: !state.draining,
     };
-    let ready = checks.journal && checks.channels && checks.not_draining;
+    let ready = checks.journal && checks.space && checks.channels && checks.not_draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { ready, checks })).into_response()
 }

@@ -4,6 +4,7 @@
 mod about;
 mod bind;
 mod deliver;
+mod pressure;
 mod requests;
 
 use std::net::IpAddr;
@@ -23,6 +24,7 @@ use veilgate_smpp::session::{CloseReason, Session, SessionConfig, State};
 use veilgate_smpp::side::North;
 
 use self::bind::BindRequest;
+use self::pressure::Gauge;
 use crate::clock;
 use crate::hub::{Hub, SessionBox, Wakes};
 use crate::telemetry::events::NorthClosed;
@@ -31,6 +33,8 @@ use crate::telemetry::words::NorthClose;
 
 /// Octets read ahead of what is parsed.
 const READ_AHEAD: usize = 64 * 1024;
+/// PDUs taken in one go; then it is the turn of other connections.
+const BATCH: usize = 64;
 /// How often an idle session looks at its account and the drain flag.
 const LOOK_ROUND: Duration = Duration::from_secs(1);
 
@@ -104,6 +108,7 @@ struct Bound {
     ticket: BindTicket,
     metrics: Arc<AccountMetrics>,
     receives: bool,
+    gauge: Gauge,
 }
 
 /// What a request is answered as, and what its answer says beside.
@@ -119,6 +124,8 @@ enum Kind {
 enum Pass {
     /// Nothing more to do with what is there.
     Idle,
+    /// There is more, but others come first.
+    More,
     /// A bind to be decided.
     Bind(BindRequest),
     /// The session is over.
@@ -138,10 +145,12 @@ impl Connection {
         loop {
             let now = clock::now();
             self.look_round(*draining.borrow_and_update(), now.mono);
+            self.gauge(now.mono);
             self.answer();
             self.deliver(now.mono);
-            match self.pass(now) {
-                Pass::Idle => {}
+            let more = match self.pass(now) {
+                Pass::Idle => false,
+                Pass::More => true,
                 Pass::Bind(request) => {
                     self.bind(request).await;
                     if self.bound.is_some() {
@@ -154,8 +163,8 @@ impl Connection {
                     let _ = tokio::time::timeout(LOOK_ROUND, writer.shutdown()).await;
                     return reason;
                 }
-            }
-            if !self.wakes.is_empty() {
+            };
+            if more || !self.wakes.is_empty() {
                 // A lone submit is durable: the sender's answer first, the work that follows from it then.
                 self.answer();
                 let written = self.write_now(&mut writer).await;
@@ -170,8 +179,12 @@ impl Connection {
             if self.is_write_stalled() {
                 return NorthClose::WriteStall;
             }
+            if more {
+                tokio::task::yield_now().await;
+                continue;
+            }
             let timer = tokio::time::sleep_until(clock::timer(self.wake_at(now.mono)));
-            let may_read = !self.session.is_stalled() && self.input.len() < READ_AHEAD;
+            let may_read = !self.session.is_stalled() && self.input.len() < self.read_ahead();
             let has_output = self.session.backlog() > 0;
             tokio::select! {
                 biased;
@@ -188,6 +201,11 @@ impl Connection {
                 _ = draining.changed() => {}
             }
         }
+    }
+
+    /// Octets read ahead: one PDU must fit, however long.
+    fn read_ahead(&self) -> usize {
+        usize::try_from(self.shared.config.max_pdu).unwrap_or(usize::MAX).max(READ_AHEAD)
     }
 
     /// Writes as much as the socket takes without waiting; nothing if it takes nothing.
@@ -247,13 +265,13 @@ impl Connection {
         }
     }
 
-    /// Takes every PDU that is there. What it changes is committed as one turn.
+    /// Takes the PDUs that are there, up to a batch. What it changes is committed as one turn.
     fn pass(&mut self, at: Moment) -> Pass {
         let input = std::mem::take(&mut self.input);
         let mut rest = &input[..];
         let mut turn = Turn::default();
-        let mut result = Pass::Idle;
-        loop {
+        let mut result = Pass::More;
+        for _ in 0..BATCH {
             let received = self.session.receive(rest, at.mono);
             let taken = received.consumed;
             rest = rest.get(taken..).unwrap_or_default();
@@ -262,7 +280,10 @@ impl Connection {
                 None if taken > 0 => None,
                 None => match self.session.expire(at.mono) {
                     Some(event) => self.handle(event, at, &mut turn),
-                    None => break,
+                    None => {
+                        result = Pass::Idle;
+                        break;
+                    }
                 },
             };
             if let Some(pass) = again {

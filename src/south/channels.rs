@@ -7,13 +7,13 @@ use std::sync::atomic::AtomicU32;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use veilgate_admission::BindLimiter;
 use veilgate_config::{BindMode as ConfigMode, Channel, Config, Secret};
 use veilgate_names::ChannelId;
 use veilgate_smpp::pdu::BindMode;
 
 use crate::hub::Hub;
 use crate::settings;
+use crate::south::rate::Rate;
 use crate::south::smsc_link::{self, LinkConfig};
 
 /// See the module.
@@ -74,7 +74,7 @@ impl Channels {
 fn start(channel: Arc<Channel>, config: &Config, hub: &Arc<Hub>) -> Running {
     let (stop, stopping) = watch::channel(false);
     let mut links = JoinSet::new();
-    let limiter = Arc::new(Mutex::new(BindLimiter::default()));
+    let rate = channel.rate_per_second.map(|rate| Arc::new(Mutex::new(Rate::new(rate))));
     let links_up = Arc::new(AtomicU32::new(0));
     if let Some((index, facts)) = hub.flow.channel(&channel.id) {
         let modes = channel.binds.iter().flat_map(|bind| {
@@ -97,8 +97,8 @@ fn start(channel: Arc<Channel>, config: &Config, hub: &Arc<Hub>) -> Running {
                 reconnect_max: channel.reconnect_max,
                 backoff: (config.flow.throttle_backoff_min, config.flow.throttle_backoff_max),
                 write_stall: config.north.write_stall,
-                rate: channel.rate_per_second,
-                limiter: Arc::clone(&limiter),
+                rate: rate.clone(),
+                rate_per_bind: channel.rate_per_bind,
                 facts,
                 links_up: Arc::clone(&links_up),
             };

@@ -2,5 +2,6 @@
 
 pub mod channels;
 pub mod pace;
+pub mod rate;
 pub mod smsc_link;
 mod submit;

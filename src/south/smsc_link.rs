@@ -13,7 +13,6 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use veilgate_admission::BindLimiter;
 use veilgate_flow::{
     Answer, Attribution, ChannelFacts, Class, DeliverAnswer, Incoming, LinkEvent, LinkPlace, Moment,
     Outcomes, ReceiptFact, Turn, Unattributed, VendorCode, Waiting,
@@ -32,6 +31,7 @@ use super::submit::{nameless, submit};
 use crate::clock;
 use crate::hub::{Hub, LinkBox};
 use crate::south::pace::Pace;
+use crate::south::rate::{Rate, Rates};
 use crate::telemetry::events::{ChannelDown, ChannelThrottled, ChannelUp, ReceiptOdd, ReplyUnattributed};
 use crate::telemetry::metrics::ChannelMetrics;
 use crate::telemetry::words::{BindKind, LinkEnd, ReceiptOddity, SubmitClass, UnattributedKind};
@@ -42,8 +42,6 @@ const READ_AHEAD: usize = 64 * 1024;
 const TAKE_MAX: usize = 256;
 /// How often an idle link looks around.
 const LOOK_ROUND: Duration = Duration::from_secs(1);
-/// How long to wait when the channel's rate is used up.
-const RATE_PAUSE: Duration = Duration::from_millis(5);
 
 /// What one link is made of.
 pub struct LinkConfig {
@@ -76,9 +74,9 @@ pub struct LinkConfig {
     /// How long the SMSC may leave written octets unread.
     pub write_stall: Duration,
     /// The channel's rate, shared by its links.
-    pub rate: Option<std::num::NonZeroU32>,
-    /// Its state.
-    pub limiter: Arc<Mutex<BindLimiter>>,
+    pub rate: Option<Arc<Mutex<Rate>>>,
+    /// Submits a second on this link.
+    pub rate_per_bind: Option<std::num::NonZeroU32>,
     /// How the SMSC writes things.
     pub facts: ChannelFacts,
     /// How many of the channel's links are bound.
@@ -156,6 +154,7 @@ struct Link {
     /// Open `data_sm`s, which are answered in their own kind.
     data: HashSet<u32, rustc_hash::FxBuildHasher>,
     unwritten_since: Option<Monotonic>,
+    rates: Rates,
     rate_pause: Option<Monotonic>,
     refused: Option<Status>,
     up: bool,
@@ -174,6 +173,7 @@ impl Link {
             open: FxHashMap::default(),
             data: HashSet::default(),
             unwritten_since: None,
+            rates: Rates { channel: config.rate.clone(), link: config.rate_per_bind.map(Rate::new) },
             rate_pause: None,
             refused: None,
             up: false,
@@ -207,7 +207,9 @@ impl Link {
                 return LinkEnd::WriteStall;
             }
             let timer = tokio::time::sleep_until(clock::timer(self.wake_at(now.mono)));
-            let may_read = !self.session.is_stalled() && self.input.len() < READ_AHEAD;
+            // One PDU must fit, however long.
+            let ahead = usize::try_from(self.config.session.max_pdu).unwrap_or(usize::MAX).max(READ_AHEAD);
+            let may_read = !self.session.is_stalled() && self.input.len() < ahead;
             let has_output = self.session.backlog() > 0;
             tokio::select! {
                 biased;
@@ -299,21 +301,19 @@ impl Link {
         }
         let busy = self.open.len() + self.taken;
         let free = usize::from(self.session.window_free_out()).saturating_sub(self.taken);
-        let mut room = self.pace.room(busy, at.mono).min(free).min(TAKE_MAX);
-        if let (Some(_), true) = (self.config.rate, room > 0) {
-            let mut limiter = self.config.limiter.lock();
-            let granted =
-                (0..room).take_while(|_| limiter.check(self.config.rate, at.mono, 1).is_ok()).count();
-            if granted < room {
-                self.rate_pause = Some(at.mono.plus(RATE_PAUSE));
-            }
-            room = granted;
-        }
-        if room == 0 {
+        let room = self.pace.room(busy, at.mono).min(free).min(TAKE_MAX);
+        let granted = if room > 0 { self.rates.take(room, at.mono) } else { 0 };
+        if granted == 0 {
+            self.rate_pause = self.rates.next_at().filter(|_| room > 0);
             return;
         }
         let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
-        self.taken += self.hub.flow.take(self.place(), room, at, &mut turn, &mut outcomes);
+        let taken = self.hub.flow.take(self.place(), granted, at, &mut turn, &mut outcomes);
+        self.rates.give_back(granted - taken);
+        if taken == granted && granted < room {
+            self.rate_pause = self.rates.next_at();
+        }
+        self.taken += taken;
         self.hub.commit(turn);
         self.hub.dispatch(outcomes);
     }
@@ -377,7 +377,10 @@ impl Link {
         outcomes: &mut Outcomes,
     ) -> Option<CloseReason> {
         match event {
-            Event::Bound { .. } => self.bound(outcomes),
+            Event::Bound { congestion, .. } => {
+                self.heard(congestion, at.mono);
+                self.bound(outcomes);
+            }
             Event::BindRefused(status) => self.refused = Some(status),
             Event::Response { token, status, message_id, congestion }
             | Event::LateResponse { token, status, message_id, congestion } => {
@@ -443,6 +446,13 @@ impl Link {
             .emit(&self.hub.telemetry);
     }
 
+    /// Heeds what an answer says of the SMSC's congestion.
+    fn heard(&mut self, congestion: Option<u8>, now: Monotonic) {
+        if let Some(pause_ms) = self.pace.heard(congestion, now) {
+            ChannelThrottled { channel: self.config.channel.clone(), pause_ms }.emit(&self.hub.telemetry);
+        }
+    }
+
     fn response(
         &mut self,
         token: u64,
@@ -455,9 +465,7 @@ impl Link {
             self.metrics.unanswered.dec();
             self.metrics.response_seconds.observe(now.since(sent).as_secs_f64());
         }
-        if let Some(state) = congestion {
-            self.pace.congestion(state);
-        }
+        self.heard(congestion, now);
         let (answer, class) = match status {
             Status::OK => {
                 self.pace.took();
@@ -542,6 +550,9 @@ impl Link {
 
     fn reply(&mut self, sequence: u32, incoming: &Incoming<'_>, at: Moment, turn: &mut Turn) {
         self.metrics.replies.inc();
+        if self.hub.space.is_low() {
+            return self.answer(sequence, Status::RX_T_APPN);
+        }
         let waiting = Waiting { peer: self.mailbox.id, sequence };
         match self.hub.flow.reply(incoming, waiting, at, turn) {
             Attribution::Attributed => {

@@ -301,6 +301,22 @@ events! {
         error: io::ErrorKind,
     } counts |event, metrics| metrics.storage_failures.of(event.storage).inc();
 
+    /// Room on disk is short: nothing new is taken until there is some again.
+    SpaceLow ERROR "storage runs full: submits are refused" {
+        /// For what.
+        storage: StorageUse,
+        /// Octets left.
+        free_octets: u64,
+    };
+
+    /// There is room on disk again.
+    SpaceBack INFO "storage has room again" {
+        /// For what.
+        storage: StorageUse,
+        /// Octets left.
+        free_octets: u64,
+    };
+
     /// No more messages are taken until some have ended.
     QueueFull WARN "too many live messages: submits are refused" {
         /// How many are live.

@@ -4,6 +4,7 @@
 mod account;
 mod channel;
 mod process;
+mod space;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use veilgate_names::{AccountId, ChannelId, FinalState};
 
 pub use account::AccountMetrics;
 pub use channel::ChannelMetrics;
+pub use space::SpaceMetrics;
 
 use super::words::{
     BindRefusal, ConnectionLimit, ImportKind, LinkEnd, NorthClose, ReceiptOddity, StorageUse,
@@ -45,6 +47,8 @@ pub struct Metrics {
     pub link_ends: Counters<LinkEnd>,
     /// Failures to store something.
     pub storage_failures: Counters<StorageUse>,
+    /// Room left on disk.
+    pub space: SpaceMetrics,
     /// Imports done.
     pub imports: Counters<ImportKind>,
     /// Authorizations revoked.
@@ -161,6 +165,7 @@ impl Metrics {
                 "reason",
             ),
             storage_failures: words(into, "storage_failures", "Failures to store something", "storage"),
+            space: SpaceMetrics::new(into),
             imports: words(into, "imports", "Imports done", "kind"),
             revocations: counter(into, "revocations", "Authorizations revoked"),
             authorizations: gauge(into, "authorizations", "Authorizations registered"),

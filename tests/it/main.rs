@@ -21,6 +21,7 @@ mod operations;
 mod opt_out;
 mod parked;
 mod pins;
+mod pressure;
 mod registry;
 mod replies;
 mod retention;

@@ -14,7 +14,7 @@ mod tests;
 pub(crate) use parked::{Cause, Picked, Search, Ticket, Wanted};
 pub(crate) use restoring::Found;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -28,6 +28,7 @@ use self::answers::Receipt;
 use self::parked::Parked;
 use self::parking::Crowd;
 use crate::correlate::{Correlate, ReceiptFact};
+use crate::fair::{FairQueue, Lanes};
 use crate::live::{Ended, Live, Moment};
 use crate::record::{Again, StateRecord};
 use crate::route::Candidate;
@@ -95,7 +96,7 @@ pub struct ChannelState {
 
 pub(crate) struct Channel {
     pub(crate) rules: ChannelRules,
-    queue: VecDeque<MessageId>,
+    queue: FairQueue,
     delayed: BTreeSet<(Monotonic, MessageId)>,
     links_up: u32,
     senders_up: u32,
@@ -107,6 +108,7 @@ pub(crate) struct Book {
     live: FxHashMap<MessageId, Live>,
     correlate: Correlate,
     channels: Vec<Channel>,
+    lanes: Lanes,
     candidates: Vec<Candidate>,
     deadlines: BTreeSet<(Monotonic, MessageId)>,
     pub(crate) parked: Parked,
@@ -122,6 +124,7 @@ impl Book {
             live: FxHashMap::default(),
             correlate,
             channels: Vec::new(),
+            lanes: Lanes::default(),
             candidates: Vec::new(),
             deadlines: BTreeSet::new(),
             parked: Parked::default(),
@@ -146,7 +149,7 @@ impl Book {
                 }
             } else {
                 self.candidates.push(Candidate::new(rules.weight, rules.enabled));
-                let (queue, delayed) = (VecDeque::new(), BTreeSet::new());
+                let (queue, delayed) = (FairQueue::default(), BTreeSet::new());
                 self.channels.push(Channel {
                     rules: rules.clone(),
                     queue,
@@ -245,12 +248,14 @@ impl Book {
         let Some(entry) = self.channels.get_mut(usize::from(channel)) else { return popped };
         let later = entry.delayed.split_off(&(at.mono.plus(Duration::from_micros(1)), MessageId(0)));
         for (_, id) in std::mem::replace(&mut entry.delayed, later).into_iter().rev() {
-            if self.live.get_mut(&id).is_some_and(|live| live.life.on(Event::Requeued)) {
-                entry.queue.push_front(id);
+            if let Some(live) = self.live.get_mut(&id)
+                && live.life.on(Event::Requeued)
+            {
+                entry.queue.put_back(self.lanes.of(live.authorization.enterprise()), id);
             }
         }
         while popped.len() < max {
-            let Some(id) = entry.queue.pop_front() else { break };
+            let Some(id) = entry.queue.pop(&self.lanes) else { break };
             let waits = |live: &Live| live.phase() == Phase::Queued && live.channel == channel;
             if self.live.get(&id).is_some_and(waits) {
                 popped.push(id);

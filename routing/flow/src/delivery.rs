@@ -110,6 +110,11 @@ impl Outbox {
         self.pending() >= self.max
     }
 
+    /// How full it is, percent; 100 and more is full.
+    pub(crate) fn fill(&self) -> usize {
+        self.pending().saturating_mul(100) / self.max.max(1)
+    }
+
     /// How many of them are an enterprise's.
     pub(crate) fn of(&self, tenant: &EnterpriseId) -> usize {
         let waiting = self.waiting.iter().map(|(_, delivery)| delivery);

@@ -20,6 +20,8 @@ use crate::service::ServiceType;
 pub struct FlowRules {
     /// Messages without a final state; beyond it submits get `queue_full`.
     pub max_live: usize,
+    /// Of these, percent that one enterprise may have where there are several; beyond it only that one gets `queue_full`.
+    pub max_share_percent: u8,
     /// Of these, messages that are held in memory whole: those that an SMSC has, and those about to be sent.
     pub max_in_memory: usize,
     /// Messages queued at a channel in memory; what comes beyond waits on disk.
@@ -69,6 +71,7 @@ impl Default for FlowRules {
         const HOUR: Duration = Duration::from_secs(3600);
         Self {
             max_live: 10_000_000,
+            max_share_percent: 50,
             max_in_memory: 2_000_000,
             resident: 20_000,
             max_schedule: HOUR * 720,
@@ -137,6 +140,7 @@ pub struct Directory {
     platforms: HashMap<PlatformId, PlatformProfile>,
     notary_accounts: HashMap<PlatformId, AccountId>,
     enterprise_accounts: HashMap<EnterpriseId, AccountId>,
+    weights: Vec<(EnterpriseId, u32)>,
 }
 
 impl Directory {
@@ -165,6 +169,16 @@ impl Directory {
             directory.numbers.insert(rules.number, rules);
         }
         directory
+    }
+
+    /// Says how much of a full channel each enterprise gets, against the others. Whoever is not named weighs 1.
+    #[must_use]
+    pub fn weighed(self, weights: Vec<(EnterpriseId, u32)>) -> Self {
+        Self { weights, ..self }
+    }
+
+    pub(crate) fn weights(&self) -> &[(EnterpriseId, u32)] {
+        &self.weights
     }
 
     /// The number a message of this enterprise is sent from: the one named, or its only one.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
-use veilgate_admission::{Account, Counted, Part, Registered, Registry, day_of};
+use veilgate_admission::{Account, Counted, Part, Registered, Registry, Tenant, day_of};
 use veilgate_identity::{AddressForm, Contact, Identity, KeyRing, Slots};
 use veilgate_ledger::NodeName;
 use veilgate_names::{AccountId, ChannelId, MessageId, Monotonic, Reason, ServiceNumber, Timestamp};
@@ -38,6 +38,7 @@ use crate::reply::Parts;
 use crate::retry::{Class, Fault};
 use crate::schedule::is_for_another_day;
 use crate::seal::Seals;
+use crate::shares::Shares;
 use crate::state::{Life, State};
 use crate::turn::{LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
 
@@ -76,7 +77,7 @@ pub struct Flow {
     /// When messages may be searched by addresses again.
     pub(crate) next_search: Mutex<Monotonic>,
     /// Messages accepted, not ended, also those not in the book yet.
-    pub(crate) admitted: AtomicUsize,
+    pub(crate) shares: Shares,
     next_id: AtomicU64,
     /// Records whose deletion failed, each in the store: bounded by it.
     undeleted: Mutex<Vec<(Space, Box<[u8]>)>>,
@@ -144,6 +145,7 @@ impl Flow {
             gate,
             book: Mutex::new(Book::new(rules.clone())),
             parts: Mutex::new(Parts::new(rules.replies.clone())),
+            shares: Shares::new(rules.max_live),
             rules,
             node,
             seals: Seals::new(keys, entropy),
@@ -151,7 +153,6 @@ impl Flow {
             erasing: Arc::default(),
             ends: Mutex::new(ends),
             next_search: Mutex::new(Monotonic(0)),
-            admitted: AtomicUsize::new(0),
             next_id: AtomicU64::new(first_id),
             undeleted: Mutex::default(),
             recalling: Mutex::default(),
@@ -173,6 +174,9 @@ impl Flow {
         directory: Directory,
         outcomes: &mut Outcomes,
     ) {
+        let weights = directory.weights();
+        self.shares.divide(weights.len(), self.rules.max_share_percent);
+        self.book.lock().weigh(weights.iter().map(|(enterprise, weight)| (enterprise, *weight)));
         self.gate.directory.store(Arc::new(directory));
         for (account, max) in accounts {
             self.outbox_with(account, *max);
@@ -233,11 +237,13 @@ impl Flow {
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
-        let admitted = self.admitted.load(Ordering::Relaxed);
-        if admitted >= self.rules.max_live
-            || admitted.saturating_sub(self.parked.load(Ordering::Relaxed)) >= self.rules.max_in_memory
-            || self.outbox(account.id()).lock().is_full()
-        {
+        self.shares.check()?;
+        // An enterprise's own account: nothing needs to be looked up to know whose share it is.
+        if let Tenant::Enterprise(enterprise) = account.tenant() {
+            self.shares.check_of(enterprise)?;
+        }
+        let in_memory = self.shares.all().saturating_sub(self.parked.load(Ordering::Relaxed));
+        if in_memory >= self.rules.max_in_memory || self.outbox(account.id()).lock().is_full() {
             return Err(Reason::QueueFull.into());
         }
         let mut found = None;
@@ -245,6 +251,9 @@ impl Flow {
         let mut pin = None;
         let cleared = received
             .admit(account, &self.gate, at, &mut found)
+            .and_then(|admitted| {
+                self.shares.check_of(admitted.enterprise()).map(|()| admitted).map_err(Refusal::from)
+            })
             .and_then(|admitted| admitted.resolve(&self.gate, at, &mut pin))
             .and_then(|resolved| resolved.clear(&self.gate, at, &mut slot));
         if let Some(authorization) = found {
@@ -315,7 +324,7 @@ impl Flow {
             planned_end: None,
             member: record.member,
         });
-        self.admitted.fetch_add(1, Ordering::Relaxed);
+        self.shares.enter(live.authorization.enterprise());
         turn.steps.push(Step::Accept { live, answer: origin.answer });
         Ok(id)
     }
@@ -472,7 +481,7 @@ impl Flow {
     /// Messages accepted and not ended, those under way to the journal too. One atomic load.
     #[must_use]
     pub fn admitted(&self) -> usize {
-        self.admitted.load(Ordering::Relaxed)
+        self.shares.all()
     }
 
     /// Every channel as it is now.

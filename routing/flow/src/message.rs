@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use veilgate_admission::{Account, Registered, ShortForm, Tenant};
 use veilgate_identity::{Asking, Contact, PinRecord};
-use veilgate_names::{AccountKind, Extension, Octets, PlatformId, Reason, Service, ServiceNumber, Timestamp};
+use veilgate_names::{
+    AccountKind, EnterpriseId, Extension, Octets, PlatformId, Reason, Service, ServiceNumber, Timestamp,
+};
 use veilgate_smpp::codec::{Address, CString, OctetString, Status, Tag, Tlvs};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
@@ -178,6 +180,11 @@ impl Received<'_> {
 }
 
 impl<'a> Admitted<'a> {
+    /// Whose share of the gateway it takes.
+    pub(crate) fn enterprise(&self) -> &EnterpriseId {
+        self.authorization.enterprise()
+    }
+
     /// Decrypts the device IDs and finds whom they meant on the day of consent, if that may be contacted now.
     /// `pin` gets what is to be stored with the message.
     pub(crate) fn resolve(

@@ -2,7 +2,6 @@
 //! as they were when the last commit was acknowledged.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use veilgate_admission::{RecordSpace, day_of};
 use veilgate_identity::Class;
@@ -168,13 +167,12 @@ impl Flow {
         // Most of what waits was never tried: it is not even opened.
         if state.is_none() && self.park_found(id, &entry.value, at)? {
             restored.parked += 1;
-            self.admitted.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
         let record = self.open_message(&entry.value)?;
         let state = state.map(StateRecord::read).transpose()?;
         let live = self.live(id, record, at)?;
-        self.admitted.fetch_add(1, Ordering::Relaxed);
+        self.shares.enter(live.authorization.enterprise());
         let (found, ended) = self.book.lock().restore(live, state, at, outcomes);
         match found {
             Found::Waiting => restored.queued += 1,

@@ -184,6 +184,8 @@ pub(crate) enum Step {
 /// How a message ended, and what leaves because of it.
 pub(crate) struct End {
     pub(crate) state: FinalState,
+    /// What it was sent under.
+    pub(crate) authorization: Arc<Registered>,
     pub(crate) delivery: Option<Arc<Delivery>>,
     pub(crate) cdr: Arc<Cdr>,
 }

@@ -25,8 +25,13 @@ impl Probe for State {
     }
 }
 
-const READY: Readiness =
-    Readiness { journal_open: true, channels_bound: 1, channels_needed: 1, draining: false };
+const READY: Readiness = Readiness {
+    journal_open: true,
+    space_left: true,
+    channels_bound: 1,
+    channels_needed: 1,
+    draining: false,
+};
 
 struct Running {
     address: SocketAddr,
@@ -76,10 +81,11 @@ async fn readiness_names_what_is_missing() {
     let running = Running::start().await;
     let ready = running.get("/readyz").await;
     assert!(ready.starts_with("HTTP/1.1 200 OK\r\n"), "{ready}");
-    let body = r#"{"ready":true,"checks":{"journal":true,"channels":true,"not_draining":true}}"#;
+    let body = r#"{"ready":true,"checks":{"journal":true,"space":true,"channels":true,"not_draining":true}}"#;
     assert!(ready.ends_with(body), "{ready}");
     for (state, missing) in [
         (Readiness { journal_open: false, ..READY }, r#""journal":false"#),
+        (Readiness { space_left: false, ..READY }, r#""space":false"#),
         (Readiness { channels_bound: 0, ..READY }, r#""channels":false"#),
         (Readiness { draining: true, ..READY }, r#""not_draining":false"#),
     ] {

@@ -8,6 +8,7 @@ use veilgate_smpp::codec::{CString, Status};
 use veilgate_smpp::pdu::BindMode;
 
 use super::super::words::{audit_cause, audit_mode, bind_kind, refusal_status, refusal_word};
+use super::pressure::Gauge;
 use super::{Bound, Connection};
 use crate::clock;
 use crate::telemetry::events::{BindAccepted, BindRefused};
@@ -57,7 +58,8 @@ impl Connection {
                 if receives {
                     self.shared.hub.receive_for(account.id(), &self.mailbox);
                 }
-                self.bound = Some(Bound { ticket, metrics, receives });
+                let gauge = Gauge::new(clock::mono(), metrics.submits.get());
+                self.bound = Some(Bound { ticket, metrics, receives, gauge });
             }
             Err(refusal) => {
                 let known = self.shared.accounts.find(&request.system_id).map(|account| account.id().clone());

@@ -63,6 +63,7 @@ impl Connection {
             Event::Response { token, status, .. } | Event::LateResponse { token, status, .. } => {
                 self.settle(token, attempt(status), at, turn);
             }
+            Event::Refused(status) => self.overran(status),
             Event::Timeout { token } => self.settle(token, Attempt::Again, at, turn),
             Event::Closed(reason) => return Some(Pass::Closed(self.closed(reason))),
             _ => {}

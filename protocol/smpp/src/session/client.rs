@@ -20,8 +20,7 @@ impl Sealed for South {
         // A body that cannot be read still answers: the message was taken, only its id is lost.
         let Ok(Pdu::<Self>::SubmitSmResp(response)) = Pdu::decode(frame) else { return (None, None) };
         let message_id = response.message_id.map(|id| id.as_bytes()).filter(|id| !id.is_empty());
-        let congestion = response.tlvs.find(Tag::CONGESTION_STATE).and_then(|tlv| tlv.octet());
-        (message_id, congestion.filter(|value| *value < 100))
+        (message_id, congestion(&response.tlvs))
     }
 
     fn request<'b>(
@@ -45,6 +44,10 @@ impl Sealed for South {
         session.refuse(error.command_id, error.status, error.sequence_number)
     }
 
+    fn overrun(session: &mut Session<Self>, id: CommandId, sequence: u32) {
+        session.refuse(id, Status::RTHROTTLED, sequence);
+    }
+
     fn bound<'b>(session: &mut Session<Self>, frame: Frame<'b>) -> Event<'b, Self> {
         let Phase::Binding { mode, .. } = session.phase else {
             return Event::Ignored(super::event::Ignored::UnknownResponse);
@@ -56,12 +59,14 @@ impl Sealed for South {
             return Event::BindRefused(status);
         }
         // Many an SMSC of 3.4 does not say its version; then ours was good enough for it.
+        let mut state = None;
         if let Ok(Pdu::<Self>::BindResp(response)) = Pdu::decode(frame) {
+            state = congestion(&response.tlvs);
             let version = response.sc_interface_version().unwrap_or(session.version);
             session.version = session.version.min(version);
         }
         session.phase = Phase::Bound(mode);
-        Event::Bound { interface_version: session.version }
+        Event::Bound { interface_version: session.version, congestion: state }
     }
 }
 
@@ -112,6 +117,11 @@ impl Session<South> {
         let response = DataSmResp { message_id: Some(CString::default()), tlvs: Tlvs::EMPTY };
         self.answer(|out| response.encode(status, sequence, out));
     }
+}
+
+/// `congestion_state` (SMPP 5.0, 4.8.4.18) of a response; none for a value that it cannot have.
+fn congestion(tlvs: &Tlvs<'_>) -> Option<u8> {
+    tlvs.find(Tag::CONGESTION_STATE).and_then(|tlv| tlv.octet()).filter(|value| *value < 100)
 }
 
 fn without_tlvs<'a>(message: &SouthSubmit<'a>) -> Result<SouthSubmit<'a>, SendError> {

@@ -24,6 +24,8 @@ pub enum Event<'b, S: Side> {
     Bound {
         /// The lower of our and the SMSC's version.
         interface_version: u8,
+        /// `congestion_state`, 0-99, of SMPP 5.0.
+        congestion: Option<u8>,
     },
     /// Client: the bind was refused; the session is closed.
     BindRefused(Status),

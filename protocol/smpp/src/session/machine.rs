@@ -7,7 +7,7 @@ use veilgate_names::Monotonic;
 
 use super::event::{CloseReason, Event, SendError};
 use super::receive::Role;
-use super::settings::SessionConfig;
+use super::settings::{SessionConfig, WindowFull};
 use super::state::{Phase, State};
 use super::window::Window;
 use crate::codec::{CommandId, Status};
@@ -26,6 +26,8 @@ pub struct Session<S: Role> {
     pub(super) stalled: bool,
     /// The version both ends speak.
     pub(super) version: u8,
+    /// What the server's answers say of its congestion, to peers of 5.0.
+    pub(super) congestion: Option<u8>,
     /// Whether [`Event::Closed`] has been given.
     pub(super) announced: bool,
     pub(super) clocks: Clocks,
@@ -64,6 +66,7 @@ impl<S: Role> Session<S> {
             open_in: 0,
             stalled: false,
             version: 0x34,
+            congestion: None,
             announced: false,
             clocks,
             side: PhantomData,
@@ -112,13 +115,18 @@ impl<S: Role> Session<S> {
     /// or the backlog is written.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
-        self.stalled && (self.window_free_in() == 0 || self.is_backlogged())
+        self.stalled && (self.holds_back() || self.is_backlogged())
     }
 
     /// How many more of the peer's requests can be taken.
     #[must_use]
     pub const fn window_free_in(&self) -> u16 {
         self.config.window_in.saturating_sub(self.open_in)
+    }
+
+    /// Whether the next request has to wait for an answer to one before it.
+    pub(super) fn holds_back(&self) -> bool {
+        self.config.window_full == WindowFull::Wait && self.window_free_in() == 0
     }
 
     /// How many more requests can be sent.

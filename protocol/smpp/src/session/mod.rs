@@ -29,5 +29,5 @@ mod tests;
 pub use event::{CloseReason, Event, Ignored, Received, SendError};
 pub use machine::Session;
 pub use receive::Role;
-pub use settings::SessionConfig;
+pub use settings::{SessionConfig, WindowFull};
 pub use state::State;

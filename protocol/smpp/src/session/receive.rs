@@ -40,6 +40,11 @@ mod sealed {
         where
             Self: super::Role;
 
+        /// Answers a request beyond the window with RTHROTTLED.
+        fn overrun(session: &mut Session<Self>, id: CommandId, sequence: u32)
+        where
+            Self: super::Role;
+
         /// The response to a bind of ours.
         fn bound<'b>(session: &mut Session<Self>, frame: Frame<'b>) -> Event<'b, Self>
         where
@@ -68,7 +73,13 @@ impl<S: Role> Session<S> {
             return Received { consumed: 0, event: None };
         }
         (self.clocks.quiet, self.clocks.misses) = (now, 0);
-        Received { consumed: frame.length(), event: self.settle(verdict, frame, now) }
+        let event = if verdict == Verdict::Open && self.window_free_in() == 0 {
+            S::overrun(self, frame.header.command_id, frame.header.sequence_number);
+            Some(Event::Refused(Status::RTHROTTLED))
+        } else {
+            self.settle(verdict, frame, now)
+        };
+        Received { consumed: frame.length(), event }
     }
 
     fn wait<'b>(&mut self, input: &'b [u8], now: Monotonic) -> Received<'b, S> {
@@ -89,7 +100,7 @@ impl<S: Role> Session<S> {
     fn must_wait(&self, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Match | Verdict::Ignore => false,
-            Verdict::Open => self.window_free_in() == 0 || self.is_backlogged(),
+            Verdict::Open => self.holds_back() || self.is_backlogged(),
             _ => self.is_backlogged(),
         }
     }

@@ -16,8 +16,12 @@ use crate::side::North;
 
 /// The first version with TLVs.
 const WITH_TLVS: u8 = 0x34;
+/// The first with `congestion_state`.
+const WITH_CONGESTION: u8 = 0x50;
 /// The code of what cannot be read (interfaces.md section 6).
 const MALFORMED: u16 = 1001;
+/// The code of more than was agreed.
+const RATE_EXCEEDED: u16 = 5003;
 
 impl Role for North {}
 
@@ -53,20 +57,11 @@ impl Sealed for North {
 
     /// With the reason code of interfaces.md section 6, where the response has a place for it.
     fn malformed(session: &mut Session<Self>, error: &PduError) -> bool {
-        let reason = reason_tlv(MALFORMED);
-        let told = if session.has_tlvs() { &reason[..] } else { &[] };
-        let tlvs = Tlvs::checked(told, false).unwrap_or_default();
-        let (status, sequence) = (error.status, error.sequence_number);
-        match error.command_id {
-            CommandId::SUBMIT_SM => {
-                SubmitSmResp { message_id: None, tlvs }.encode(status, sequence, &mut session.out);
-            }
-            CommandId::DATA_SM => {
-                DataSmResp { message_id: None, tlvs }.encode(status, sequence, &mut session.out);
-            }
-            other => return session.refuse(other, status, sequence),
-        }
-        true
+        session.refuse_with(error.command_id, error.status, error.sequence_number, MALFORMED)
+    }
+
+    fn overrun(session: &mut Session<Self>, id: CommandId, sequence: u32) {
+        session.refuse_with(id, Status::RTHROTTLED, sequence, RATE_EXCEEDED);
     }
 
     fn bound<'b>(_: &mut Session<Self>, _: Frame<'b>) -> Event<'b, Self> {
@@ -114,6 +109,12 @@ impl Session<North> {
         self.refuse(mode.command_id(), status, sequence);
         self.close(CloseReason::BindRefused(status));
         Ok(())
+    }
+
+    /// What every answer from now on says of the gateway's congestion to a client of SMPP 5.0: 0 to 99, as
+    /// `congestion_state` (4.8.4.18); nothing if `None`.
+    pub fn set_congestion(&mut self, state: Option<u8>) {
+        self.congestion = state.map(|state| state.min(99));
     }
 
     /// Sends a reply or receipt; its outcome comes with `token`.
@@ -221,15 +222,45 @@ impl Session<North> {
 
     /// Writes one answer with its reason code, if it may carry one.
     fn respond(&mut self, status: Status, reason: Option<u16>, write: impl FnOnce(Tlvs<'_>, &mut BytesMut)) {
-        let told = reason.filter(|_| self.has_tlvs() && !status.is_ok());
-        let region = told.map(reason_tlv).unwrap_or_default();
-        let region = if told.is_some() { &region[..] } else { &[] };
+        let reason = reason.filter(|_| self.has_tlvs() && !status.is_ok()).map(reason_tlv);
+        let congestion = self.congestion.filter(|_| self.version >= WITH_CONGESTION).map(congestion_tlv);
+        let (mut region, mut length) = ([0; 13], 0);
+        let told = reason.iter().flatten().chain(congestion.iter().flatten());
+        for (slot, octet) in region.iter_mut().zip(told) {
+            *slot = *octet;
+            length += 1;
+        }
+        let region = region.get(..length).unwrap_or_default();
         self.answer(|out| write(Tlvs::checked(region, false).unwrap_or_default(), out));
+    }
+
+    /// Answers a request that is not taken up, with a reason code where its response has a place for one. `false` when
+    /// it has no response.
+    fn refuse_with(&mut self, id: CommandId, status: Status, sequence: u32, code: u16) -> bool {
+        let reason = reason_tlv(code);
+        let told = if self.has_tlvs() { &reason[..] } else { &[] };
+        let tlvs = Tlvs::checked(told, false).unwrap_or_default();
+        match id {
+            CommandId::SUBMIT_SM => {
+                SubmitSmResp { message_id: None, tlvs }.encode(status, sequence, &mut self.out);
+            }
+            CommandId::DATA_SM => {
+                DataSmResp { message_id: None, tlvs }.encode(status, sequence, &mut self.out);
+            }
+            other => return self.refuse(other, status, sequence),
+        }
+        true
     }
 
     const fn has_tlvs(&self) -> bool {
         self.version >= WITH_TLVS
     }
+}
+
+/// TLV 0x0428.
+fn congestion_tlv(state: u8) -> [u8; 5] {
+    let [high, low] = Tag::CONGESTION_STATE.0.to_be_bytes();
+    [high, low, 0, 1, state]
 }
 
 /// TLV 0x1508: the last four decimal digits.

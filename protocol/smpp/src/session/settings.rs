@@ -7,8 +7,10 @@ use std::time::Duration;
 pub struct SessionConfig {
     /// The longest PDU taken, in octets; a longer one closes the session before it is read.
     pub max_pdu: u32,
-    /// How many of the peer's requests may be open, at least 1; then reading stops.
+    /// How many of the peer's requests may be open, at least 1.
     pub window_in: u16,
+    /// What becomes of one more.
+    pub window_full: WindowFull,
     /// How many of our requests may be open.
     pub window_out: u16,
     /// Octets waiting to be written at which nothing that needs an answer is read and nothing new is sent.
@@ -28,11 +30,22 @@ pub struct SessionConfig {
     pub unbind_timeout: Duration,
 }
 
+/// What a session does with a request beyond `window_in`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WindowFull {
+    /// Leaves it where it is: the shell stops reading, and TCP holds the peer back.
+    #[default]
+    Wait,
+    /// Answers it with RTHROTTLED.
+    Refuse,
+}
+
 impl Default for SessionConfig {
     fn default() -> Self {
         Self {
             max_pdu: 72 * 1024,
             window_in: 100,
+            window_full: WindowFull::Wait,
             window_out: 100,
             max_backlog: 1024 * 1024,
             bind_timeout: Duration::from_secs(5),

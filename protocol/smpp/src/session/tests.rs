@@ -2,6 +2,7 @@
 
 mod cases;
 mod closing;
+mod congestion;
 mod joined;
 mod peer;
 mod table;

@@ -47,7 +47,7 @@ pub(crate) struct Ticket<'a> {
 pub(crate) struct Picked {
     pub(crate) id: MessageId,
     pub(crate) cause: Cause,
-    tenant: u16,
+    pub(crate) tenant: u16,
     tag: u32,
     expires: u32,
 }
@@ -137,6 +137,11 @@ impl Parked {
     /// What is scheduled for later.
     pub(crate) fn scheduled(&self) -> usize {
         self.calendar.len()
+    }
+
+    /// A tenant's name.
+    pub(crate) fn name_of(&self, tenant: u16) -> Option<&EnterpriseId> {
+        self.by_name.iter().find(|(_, index)| **index == tenant).map(|(name, _)| name)
     }
 
     /// How much of a tenant is parked.

@@ -18,6 +18,8 @@ use crate::turn::Outcomes;
 
 /// How long nobody looks for what may leave its line after nothing was found.
 const FRUITLESS: Duration = Duration::from_millis(20);
+/// The part of a channel's queue in memory that each tenant may have for itself, however full it is.
+const OWN_PART: usize = 16;
 
 /// What the book remembers for parking.
 #[derive(Default)]
@@ -65,7 +67,8 @@ impl Book {
             return true;
         }
         let stands = self.crowd.crowded
-            && (self.parked.has_line(ticket.tenant, ticket.service_number) || !self.has_room(ticket.allowed));
+            && (self.parked.has_line(ticket.tenant, ticket.service_number)
+                || !(self.has_room(ticket.allowed) || self.has_own_room(ticket.tenant, ticket.allowed)));
         if stands {
             self.parked.park(ticket);
         }
@@ -94,6 +97,18 @@ impl Book {
         };
         let up_only = may(true).next().is_some();
         may(up_only).any(|(channel, _)| channel.queue.len() < self.rules.resident)
+    }
+
+    /// Whether a tenant has little enough at one of these channels to be held whole there though others fill it: whoever
+    /// floods sends himself to the disk, not those who come after him.
+    fn has_own_room(&mut self, tenant: &EnterpriseId, allowed: &[ChannelId]) -> bool {
+        let own = (self.rules.resident / OWN_PART).max(1);
+        let lane = self.lanes.of(tenant);
+        self.channels.iter().zip(&self.candidates).any(|(channel, candidate)| {
+            candidate.enabled
+                && (allowed.is_empty() || allowed.contains(&channel.rules.id))
+                && channel.queue.of_lane(lane) < own
+        })
     }
 
     /// Whether something parked, or suspected, wants to be looked at.

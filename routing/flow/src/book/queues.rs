@@ -1,6 +1,6 @@
 //! Where a message waits: a channel's queue, or beside it for a while.
 
-use veilgate_names::{MessageId, Monotonic};
+use veilgate_names::{EnterpriseId, MessageId, Monotonic};
 
 use super::{Book, Channel};
 use crate::live::{Live, Moment};
@@ -10,6 +10,11 @@ use crate::state::Phase;
 use crate::turn::Outcomes;
 
 impl Book {
+    /// Takes over how much of a full channel each enterprise gets; whoever is not named weighs 1.
+    pub(crate) fn weigh<'a>(&mut self, weights: impl IntoIterator<Item = (&'a EnterpriseId, u32)>) {
+        self.lanes.weigh(weights);
+    }
+
     /// Lays a message whose attempt failed beside a queue until `when`.
     pub(super) fn postpone(&mut self, id: MessageId, when: Monotonic, at: Moment, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
@@ -28,12 +33,11 @@ impl Book {
         let deadline = at.mono_at(live.expires_at);
         let index = place(&self.channels, &mut self.candidates, live);
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
+            let lane = self.lanes.of(live.authorization.enterprise());
             if front {
-                // Ids grow with time: what comes back together keeps its order.
-                let place = channel.queue.iter().position(|other| *other > id).unwrap_or(channel.queue.len());
-                channel.queue.insert(place, id);
+                channel.queue.put_back(lane, id);
             } else {
-                channel.queue.push_back(id);
+                channel.queue.push_back(lane, id);
             }
             outcomes.channels.push(usize::from(index));
         }
@@ -49,7 +53,7 @@ impl Book {
         for (index, _) in usable.iter().enumerate().filter(|(_, usable)| !**usable) {
             let Some(channel) = self.channels.get_mut(index) else { continue };
             let delayed = std::mem::take(&mut channel.delayed).into_iter().map(|(when, id)| (Some(when), id));
-            let queued = channel.queue.drain(..).map(|id| (None, id));
+            let queued = channel.queue.drain().into_iter().map(|id| (None, id));
             let moved: Vec<(Option<Monotonic>, MessageId)> = delayed.chain(queued).collect();
             for (when, id) in moved {
                 self.requeue(id, when, outcomes);
@@ -81,7 +85,7 @@ impl Book {
                 Some(when) => {
                     channel.delayed.insert((when, id));
                 }
-                None => channel.queue.push_back(id),
+                None => channel.queue.push_back(self.lanes.of(live.authorization.enterprise()), id),
             }
             outcomes.channels.push(usize::from(index));
         }

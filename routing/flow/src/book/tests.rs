@@ -1,5 +1,6 @@
 //! Random lives: whatever happens to messages, one that is read back is where the journal says it was.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use proptest::prelude::*;

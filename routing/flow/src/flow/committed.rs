@@ -1,7 +1,6 @@
 //! What follows a commit, or its failure; and how a message's end is put into a turn.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 use veilgate_names::{AccountKind, ChannelId, Reason};
@@ -42,7 +41,7 @@ impl Flow {
                 Step::Send { link, message } => outcomes.ready.push((link, message)),
                 Step::Finish { message, end, receipt } => {
                     self.remember(book.remove(message), &end, &mut ends);
-                    self.admitted.fetch_sub(1, Ordering::Relaxed);
+                    self.shares.leave(end.authorization.enterprise());
                     outcomes.counts.finish(end.state);
                     outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
                     outcomes.cdrs.push(end.cdr);
@@ -114,7 +113,7 @@ impl Flow {
     fn failed(&self, step: Step, reason: Reason, at: Moment, outcomes: &mut Outcomes) {
         match step {
             Step::Accept { live, answer } => {
-                self.admitted.fetch_sub(1, Ordering::Relaxed);
+                self.shares.leave(live.authorization.enterprise());
                 if !is_for_another_day(live.scheduled_at, live.accepted_at) {
                     self.gate.registry.uncount_sms(&live.authorization, live.counted_on);
                 }
@@ -173,7 +172,7 @@ impl Flow {
             turn.delete(Space::State, &key);
             let delivery = if ended.wants_receipt() { self.receipt(&ended, turn) } else { None };
             let cdr = self.put_cdr(self.cdr_of_message(&ended, channel.as_ref()), turn);
-            let end = End { state: ended.state, delivery, cdr };
+            let end = End { state: ended.state, authorization: ended.authorization, delivery, cdr };
             turn.steps.push(Step::Finish { message: ended.id, end, receipt: ended.receipt });
         }
     }

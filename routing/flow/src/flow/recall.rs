@@ -69,7 +69,9 @@ impl Flow {
                 Err(RecordError) => {
                     // As at a start: the record stays where it is, for whoever can repair it.
                     outcomes.counts.unreadable += 1;
-                    self.admitted.fetch_sub(1, Ordering::Relaxed);
+                    if let Some(tenant) = book.parked.name_of(picked.tenant) {
+                        self.shares.leave(tenant);
+                    }
                 }
             }
         }
@@ -197,7 +199,9 @@ impl Flow {
         let due = label.scheduled_at.filter(|due| *due > at.wall);
         let mut book = self.book.lock();
         let parked = book.park(ticket(id, &tenant, &label, &allowed), due);
-        if !parked {
+        if parked {
+            self.shares.enter(&tenant);
+        } else {
             book.look_around();
         }
         Ok(parked)

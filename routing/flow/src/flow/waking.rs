@@ -43,7 +43,8 @@ impl Flow {
         }
         drop(book);
         self.take_stale(stale, place.link, at, turn, outcomes, &mut ended);
-        let taken = turn.steps.len() - steps_before;
+        let sends = |step: &&Step| matches!(step, Step::Send { .. });
+        let taken = turn.steps.iter().skip(steps_before).filter(sends).count();
         self.finish(ended, turn);
         taken
     }

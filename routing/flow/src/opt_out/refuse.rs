@@ -170,7 +170,7 @@ impl Flow {
         };
         let id = self.next_id();
         self.put_message(id, &record, authorization.enterprise(), turn).ok()?;
-        self.admitted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.shares.enter(authorization.enterprise());
         let live = Box::new(Live {
             id,
             account: record.account,

@@ -9,12 +9,13 @@ use crate::codec::{
     Address, CString, CommandId, EsmClass, OctetString, RegisteredDelivery, Status, Time, split,
 };
 use crate::pdu::{Bind, BindMode, NorthDeliver, Pdu, SmscAddress, SouthSubmit, SubmitSm};
-use crate::session::{CloseReason, Event, Ignored, Role, Session, SessionConfig};
+use crate::session::{CloseReason, Event, Ignored, Role, Session, SessionConfig, WindowFull};
 use crate::side::{North, South};
 
 pub(super) const CONFIG: SessionConfig = SessionConfig {
     max_pdu: 4096,
     window_in: 3,
+    window_full: WindowFull::Wait,
     window_out: 3,
     max_backlog: 8192,
     bind_timeout: Duration::from_millis(5_000),
@@ -53,7 +54,7 @@ impl<S: Role> From<Event<'_, S>> for Seen {
     fn from(event: Event<'_, S>) -> Self {
         match event {
             Event::Bind(pdu) => Self::Bind(pdu.mode),
-            Event::Bound { interface_version } => Self::Bound(interface_version),
+            Event::Bound { interface_version, .. } => Self::Bound(interface_version),
             Event::BindRefused(status) => Self::BindRefused(status),
             Event::Outbind(_) => Self::Outbind,
             Event::Submit { sequence, .. } => Self::Submit(sequence),
