@@ -32,6 +32,7 @@ use crate::north::tls;
 use crate::number_keys;
 use crate::purge::Purger;
 use crate::recall;
+use crate::receipts::ReceiptKeeper;
 use crate::settings;
 use crate::south::channels::Channels;
 use crate::space::{Space, free_octets};
@@ -121,6 +122,9 @@ pub enum ReloadError {
     /// The file cannot be read.
     #[error("the configuration cannot be read: {0}")]
     File(std::io::Error),
+    /// A certificate or its key cannot be used.
+    #[error("{0}")]
+    Certificate(std::io::Error),
     /// These keys need a restart.
     #[error("a restart is needed for: {}", .0.join(", "))]
     Restart(Vec<String>),
@@ -141,6 +145,7 @@ pub struct App {
     keeper: Arc<Doorkeeper>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     addresses: Addresses,
+    certificates: Option<Arc<tls::Certificates>>,
     stop_requested: tokio::sync::Notify,
     /// Held while a person's data is looked up.
     pub(crate) subject: tokio::sync::Mutex<()>,
@@ -160,7 +165,7 @@ pub struct Addresses {
 /// The listeners, open but not served yet.
 struct Listeners {
     plain: Option<TcpListener>,
-    tls: Option<(TcpListener, tokio_rustls::TlsAcceptor)>,
+    tls: Option<(TcpListener, Arc<tls::Certificates>)>,
     ops: TcpListener,
     socket: OpsSocket,
 }
@@ -239,6 +244,7 @@ impl App {
             keeper: Doorkeeper::new(limits),
             threads: Mutex::new(threads),
             addresses: listeners.addresses(),
+            certificates: listeners.tls.as_ref().map(|(_, held)| Arc::clone(held)),
             stop_requested: tokio::sync::Notify::new(),
             subject: tokio::sync::Mutex::default(),
         });
@@ -289,6 +295,8 @@ impl App {
         let fresh = Config::load(&self.path, &text)?;
         let changes = Config::reloadable_changes(&self.config(), &fresh).map_err(ReloadError::Restart)?;
         let (accounts, directory) = (settings::accounts(&fresh)?, settings::directory(&fresh)?);
+        let certificates = fresh.north.tls.as_ref().map(tls::server_config).transpose();
+        let certificates = certificates.map_err(ReloadError::Certificate)?;
         self.keys.ensure_tenants(fresh.enterprises.iter().map(|enterprise| &enterprise.id))?;
         self.tell_of_keys();
         // The names were checked to be unique when the file was read.
@@ -304,6 +312,9 @@ impl App {
         self.hub.dispatch(outcomes);
         self.hub.wake_all();
         self.hub.space.set_rules(settings::space(&fresh));
+        if let (Some(held), Some(fresh)) = (&self.certificates, certificates) {
+            held.replace(fresh);
+        }
         if let Some(level) = changes.log_level {
             self.hub.telemetry.set_level(level);
         }
@@ -393,6 +404,7 @@ impl App {
         let shared = Arc::new(Shared {
             hub: Arc::clone(&self.hub),
             accounts: Arc::clone(&self.accounts),
+            store: Arc::clone(&self.store),
             config: settings::north_session(&config),
             write_stall: config.north.write_stall,
             checks: Arc::new(Semaphore::new(2)),
@@ -403,9 +415,9 @@ impl App {
             Listening { listener: Listener::NorthPlain, address: listener.local_addr().ok() }.emit(telemetry);
             tasks.spawn(listen(listener, None, Arc::clone(&self.keeper), Arc::clone(&shared)));
         }
-        if let Some((listener, acceptor)) = listeners.tls {
+        if let Some((listener, certificates)) = listeners.tls {
             Listening { listener: Listener::NorthTls, address: listener.local_addr().ok() }.emit(telemetry);
-            tasks.spawn(listen(listener, Some(acceptor), Arc::clone(&self.keeper), Arc::clone(&shared)));
+            tasks.spawn(listen(listener, Some(certificates), Arc::clone(&self.keeper), Arc::clone(&shared)));
         }
         Listening { listener: Listener::Ops, address: listeners.ops.local_addr().ok() }.emit(telemetry);
         let probe: Arc<dyn Probe> = Arc::clone(self) as Arc<dyn Probe>;
@@ -518,7 +530,8 @@ async fn open_listeners(config: &Config) -> Result<Listeners, StartError> {
     let tls = match &config.north.tls {
         Some(north_tls) => {
             let error = |error| StartError::File { path: north_tls.certificate.clone(), error };
-            Some((bind(north_tls.listen).await?, tls::acceptor(north_tls).map_err(error)?))
+            let certificates = tls::Certificates::read(north_tls).map_err(error)?;
+            Some((bind(north_tls.listen).await?, Arc::new(certificates)))
         }
         None => None,
     };
@@ -682,6 +695,7 @@ fn start_maintenance(
     let mut purger = Purger::new(config.registry.keep_expired);
     let mut damages = StoreDamages::default();
     hub.space.look(store.usage(), &hub.telemetry, free_octets);
+    let mut receipts = ReceiptKeeper::new(config.flow.receipt_lifetime);
     let mut swept_at = clock::mono();
     let (store, hub) = (Arc::downgrade(store), Arc::downgrade(hub));
     std::thread::Builder::new().name("maintain".to_owned()).spawn(move || {
@@ -694,6 +708,7 @@ fn start_maintenance(
                 swept_at = now.mono;
                 let mut turn = Turn::default();
                 hub.flow.sweep_slots(now, &mut turn);
+                hub.flow.forget_submits(now.wall, &mut turn);
                 hub.commit(turn);
             }
             hub.space.look(store.usage(), &hub.telemetry, free_octets);
@@ -711,6 +726,7 @@ fn start_maintenance(
             };
             damages.tell(&*store, &hub);
             purger.step(&hub);
+            receipts.step(&hub);
             drop((store, hub));
             std::thread::park_timeout(if more { Duration::from_millis(10) } else { MAINTAIN });
         }

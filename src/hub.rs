@@ -1,6 +1,7 @@
 //! Where sessions, links, the committer and the ledger meet: each has a mailbox, and what follows a commit is
 //! put into the mailboxes it concerns. Mailboxes are bounded by the windows of their owners.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use veilgate_admission::Account;
-use veilgate_flow::{Counts, DeliverAnswer, Flow, LinkId, OptedOut, Outcomes, SessionId, Turn};
+use veilgate_flow::{Cancellation, Counts, DeliverAnswer, Flow, LinkId, OptedOut, Outcomes, SessionId, Turn};
 use veilgate_ledger::{Actor, AuditEvent};
 use veilgate_names::{AccountId, FinalState, MessageId, Reason};
 use veilgate_store::StoreError;
@@ -43,6 +44,8 @@ pub struct Hub {
     receivers: RwLock<FxHashMap<AccountId, Vec<Arc<SessionBox>>>>,
     links: RwLock<FxHashMap<LinkId, Arc<LinkBox>>>,
     next: AtomicU32,
+    cancellations: Mutex<FxHashMap<u16, VecDeque<Cancellation>>>,
+    has_cancellations: AtomicBool,
     store_failed: AtomicBool,
     closed: AtomicBool,
     /// Wakes the thread that reads parked messages back.
@@ -105,6 +108,8 @@ impl Hub {
             receivers: RwLock::default(),
             links: RwLock::default(),
             next: AtomicU32::new(1),
+            cancellations: Mutex::default(),
+            has_cancellations: AtomicBool::new(false),
             store_failed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             recaller: Recaller::default(),
@@ -219,7 +224,9 @@ impl Hub {
             cdrs,
             opt_outs,
             recall,
+            cancellations,
             counts,
+            ..
         } = outcomes;
         self.count(&counts);
         if recall {
@@ -251,6 +258,9 @@ impl Hub {
                 wakes.add(&session.wake);
             }
         }
+        if !cancellations.is_empty() {
+            self.put_cancellations(cancellations, &mut wakes);
+        }
         for refusal in opt_outs {
             self.opted_out(refusal);
         }
@@ -260,6 +270,38 @@ impl Hub {
         }
         self.ledger.cdrs(cdrs);
         wakes
+    }
+
+    /// The links of a channel share what it is asked to take back; the next of them that may, asks.
+    fn put_cancellations(&self, cancellations: Vec<Cancellation>, wakes: &mut Wakes) {
+        let links = self.links.read();
+        let concerned = |link: &&Arc<LinkBox>| cancellations.iter().any(|one| one.channel == link.channel);
+        for link in links.values().filter(concerned) {
+            wakes.add(&link.wake);
+        }
+        drop(links);
+        let mut held = self.cancellations.lock();
+        for one in cancellations {
+            held.entry(one.channel).or_default().push_back(one);
+        }
+        self.has_cancellations.store(true, Ordering::Release);
+    }
+
+    /// What a channel is asked to take back, at most so many. One atomic load where nothing is.
+    #[must_use]
+    pub fn take_cancellations(&self, channel: u16, most: usize) -> Vec<Cancellation> {
+        if !self.has_cancellations.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut held = self.cancellations.lock();
+        let Some(of_channel) = held.get_mut(&channel) else { return Vec::new() };
+        let most = most.min(of_channel.len());
+        let taken = of_channel.drain(..most).collect();
+        if of_channel.is_empty() {
+            held.remove(&channel);
+        }
+        self.has_cancellations.store(!held.is_empty(), Ordering::Release);
+        taken
     }
 
     /// Writes down that somebody refused.

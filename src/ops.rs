@@ -200,6 +200,10 @@ impl App {
                     ReloadError::File(_) => {
                         ReloadRefused { key: KeyName::new("file"), config_line: 0 }.emit(&self.hub.telemetry);
                     }
+                    ReloadError::Certificate(_) => {
+                        ReloadRefused { key: KeyName::new("north.tls"), config_line: 0 }
+                            .emit(&self.hub.telemetry);
+                    }
                     ReloadError::Key(_) => {
                         ReloadRefused { key: KeyName::new("enterprises"), config_line: 0 }
                             .emit(&self.hub.telemetry);

@@ -59,6 +59,7 @@ pub fn flow_rules(config: &Config) -> FlowRules {
         reply_grace: flow.reply_grace,
         delivery_retry: flow.delivery_retry,
         max_text: many(flow.max_text),
+        max_repeats: many(flow.max_references),
         max_remembered: usize::try_from(flow.remember_ended).unwrap_or(usize::MAX),
         service_types: flow
             .service_types
@@ -169,6 +170,7 @@ pub fn channels(config: &Config) -> Vec<ChannelRules> {
             national: channel.address_form == config::AddressForm::National,
             retry_unknown: channel.retry_unknown,
             retry: Arc::new(retry::table(config, &channel.retry)),
+            cancel: channel.cancel,
         })
         .collect()
 }
@@ -204,6 +206,7 @@ fn one_account(
         rate_per_bind: account.rate_per_bind,
         certificate: account.certificate_sha256.map(|fingerprint| CertificateFingerprint(fingerprint.0)),
         suspended: account.suspended,
+        dedupe: account.dedupe,
         default_service_number: account.default_service_number,
         guessing: guessing(account, &config.guessing),
     })

@@ -73,6 +73,9 @@ pub struct Flow {
     /// 1000000.
     #[serde(deserialize_with = "whole::<_, _, 0, 100_000_000>")]
     pub remember_ended: u32,
+    /// How many submits are remembered for `accounts.dedupe`, 1-100000000; about 150 octets each. Default 1000000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
+    pub max_references: NonZeroU32,
     /// What `service_type` may be beside empty; other submits get 0x15. It goes to the SMSC as it is. Default those of
     /// SMPP 3.4.
     #[serde(deserialize_with = "texts")]
@@ -110,6 +113,9 @@ pub struct Flow {
     /// How long after its authorization ended a reply still reaches the notary. Default 72 h.
     #[serde(deserialize_with = "text")]
     pub reply_grace: Duration,
+    /// How long a receipt is kept for an account that does not fetch it, from its message's end. Default 72 h.
+    #[serde(deserialize_with = "text")]
+    pub receipt_lifetime: Duration,
     /// The pause before a receipt or reply that an account did not take is sent to it again. Default 5 s.
     #[serde(deserialize_with = "text")]
     pub delivery_retry: Duration,
@@ -128,6 +134,7 @@ impl Default for Flow {
             max_uncommitted: count::<100_000>(),
             max_text: count::<2048>(),
             remember_ended: 1_000_000,
+            max_references: count::<1_000_000>(),
             service_types: ServiceName::known(),
             max_attempts: 8,
             throttle_backoff_min: Duration::from_millis(200),
@@ -140,6 +147,7 @@ impl Default for Flow {
             default_validity: Duration::from_secs(24 * HOUR),
             max_validity: Duration::from_secs(168 * HOUR),
             reply_grace: Duration::from_secs(72 * HOUR),
+            receipt_lifetime: Duration::from_secs(72 * HOUR),
             delivery_retry: Duration::from_secs(5),
         }
     }

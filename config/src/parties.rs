@@ -91,6 +91,10 @@ pub struct Account {
     /// Whether it is refused for now. Default false.
     #[serde(default)]
     pub suspended: bool,
+    /// How long a submit is known by its `user_message_reference`: the same reference to the same recipient again is answered
+    /// as before and not sent. Default: not at all.
+    #[serde(default, deserialize_with = "some_text")]
+    pub dedupe: Option<Duration>,
     /// What is done about it when it guesses recipients. Default: `guessing.action`.
     #[serde(default, deserialize_with = "some_text")]
     pub guessing: Option<GuessingAction>,

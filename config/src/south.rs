@@ -76,6 +76,10 @@ pub struct Channel {
     /// Its share among the channels that could be taken, 1-1000. Default 1.
     #[serde(default = "count::<1>", deserialize_with = "whole::<_, _, 1, 1000>")]
     pub weight: NonZeroU32,
+    /// Whether it is asked (`cancel_sm`) to take back what it has, when the sender or a revocation wants that. Default
+    /// false.
+    #[serde(default)]
+    pub cancel: bool,
     /// How it writes message ids. Default `auto`.
     #[serde(default = "auto", deserialize_with = "text")]
     pub id_format: IdFormat,

@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::north::smpp_session::{Peer, Shared, serve};
-use crate::north::tls;
+use crate::north::tls::{self, Certificates};
+use crate::tcp::prepare;
 use crate::telemetry::events::ConnectionRefused;
 use crate::telemetry::words::ConnectionLimit;
 
@@ -106,7 +107,7 @@ impl Drop for HalfOpen {
 /// Accepts connections until the gateway drains, then waits for those that stand.
 pub async fn listen(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Certificates>>,
     keeper: Arc<Doorkeeper>,
     shared: Arc<Shared>,
 ) {
@@ -115,7 +116,7 @@ pub async fn listen(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, from)) => welcome(stream, from, tls.clone(), &keeper, &shared, &mut connections),
+                Ok((stream, from)) => welcome(stream, from, tls.as_deref().map(Certificates::acceptor), &keeper, &shared, &mut connections),
                 // Out of descriptors, mostly: give those that are there time to go.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
@@ -146,8 +147,7 @@ fn welcome(
         Err(limit) => return ConnectionRefused { peer: address, limit }.emit(telemetry),
     };
     telemetry.metrics.north.connections_opened.inc();
-    // Without it, Nagle and delayed acknowledgements cost 40 ms a message (smpp-cases).
-    if stream.set_nodelay(true).is_err() {
+    if prepare(&stream).is_err() {
         return;
     }
     let shared = Arc::clone(shared);

@@ -22,6 +22,7 @@ use veilgate_flow::{Attempt, Moment, MultiResult, Turn};
 use veilgate_names::{AccountKind, MessageId, Monotonic};
 use veilgate_smpp::session::{CloseReason, Session, SessionConfig, State};
 use veilgate_smpp::side::North;
+use veilgate_store::Store;
 
 use self::bind::BindRequest;
 use self::pressure::Gauge;
@@ -38,12 +39,17 @@ const BATCH: usize = 64;
 /// How often an idle session looks at its account and the drain flag.
 const LOOK_ROUND: Duration = Duration::from_secs(1);
 
+/// How long a client that has closed its half may wait for its answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
 /// What every session of the server shares.
 pub struct Shared {
     /// The gateway.
     pub hub: Arc<Hub>,
     /// Who may bind.
     pub accounts: Arc<Accounts>,
+    /// Where parked messages are read that a client asks for.
+    pub store: Arc<dyn Store>,
     /// Limits of a session.
     pub config: SessionConfig,
     /// How long a peer may leave written octets unread.
@@ -80,6 +86,7 @@ where
         wakes: Wakes::default(),
         unwritten_since: None,
         open: FxHashMap::default(),
+        read_closed: None,
         peer,
         began,
         shared: Arc::clone(&shared),
@@ -99,6 +106,8 @@ struct Connection {
     unwritten_since: Option<Monotonic>,
     /// Open requests by sequence number: since when, and what they are answered as.
     open: FxHashMap<u32, (Monotonic, Kind)>,
+    /// Since when the client has said its last word; it may still read.
+    read_closed: Option<Monotonic>,
     peer: Peer,
     began: Monotonic,
     shared: Arc<Shared>,
@@ -184,7 +193,12 @@ impl Connection {
                 continue;
             }
             let timer = tokio::time::sleep_until(clock::timer(self.wake_at(now.mono)));
-            let may_read = !self.session.is_stalled() && self.input.len() < self.read_ahead();
+            if self.read_closed.is_some_and(|since| !self.owes() || now.mono.since(since) >= LAST_ANSWERS) {
+                return NorthClose::Peer;
+            }
+            let may_read = self.read_closed.is_none()
+                && !self.session.is_stalled()
+                && self.input.len() < self.read_ahead();
             let has_output = self.session.backlog() > 0;
             tokio::select! {
                 biased;
@@ -194,6 +208,7 @@ impl Connection {
                 },
                 () = mailbox.wake.notified() => {}
                 read = reader.read_buf(&mut self.input), if may_read => match read {
+                    Ok(0) if self.owes() => self.read_closed = Some(now.mono),
                     Ok(0) | Err(_) => return NorthClose::Peer,
                     Ok(count) => self.read(count),
                 },
@@ -219,6 +234,11 @@ impl Connection {
             Poll::Pending => Poll::Ready(None),
         })
         .await
+    }
+
+    /// Whether a client that has closed its half still waits for something.
+    fn owes(&mut self) -> bool {
+        !self.open.is_empty() || self.session.backlog() > 0 || self.session.is_stalled()
     }
 
     fn read(&self, count: usize) {

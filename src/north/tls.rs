@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ring::digest;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,11 +14,35 @@ use tokio_rustls::TlsAcceptor;
 use veilgate_admission::CertificateFingerprint;
 use veilgate_config::NorthTls;
 
-/// An acceptor that demands a certificate of the configured authorities.
+/// What new connections are accepted with; those that stand keep what they were accepted with.
+pub struct Certificates(ArcSwap<ServerConfig>);
+
+impl Certificates {
+    /// Reads the files of the configuration.
+    ///
+    /// # Errors
+    /// As [`server_config`].
+    pub fn read(config: &NorthTls) -> io::Result<Self> {
+        Ok(Self(ArcSwap::new(server_config(config)?)))
+    }
+
+    /// Takes over what [`server_config`] read.
+    pub fn replace(&self, fresh: Arc<ServerConfig>) {
+        self.0.store(fresh);
+    }
+
+    /// What accepts the next connection.
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.0.load_full())
+    }
+}
+
+/// A configuration that demands a certificate of the configured authorities.
 ///
 /// # Errors
 /// [`io::Error`] with the file that cannot be read or holds nothing usable.
-pub fn acceptor(config: &NorthTls) -> io::Result<TlsAcceptor> {
+pub fn server_config(config: &NorthTls) -> io::Result<Arc<ServerConfig>> {
     let chain = certificates(&config.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|_| unusable(&config.key))?;
     let mut roots = RootCertStore::empty();
@@ -34,7 +59,7 @@ pub fn acceptor(config: &NorthTls) -> io::Result<TlsAcceptor> {
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)
         .map_err(|_| unusable(&config.key))?;
-    Ok(TlsAcceptor::from(Arc::new(server)))
+    Ok(Arc::new(server))
 }
 
 /// SHA-256 of the certificate a client came with.

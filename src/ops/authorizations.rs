@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use veilgate_admission::{PlatformProfile, Prepared, Record, Registered, Revoked, Revoker};
+use veilgate_flow::Outcomes;
 use veilgate_ledger::{AuditEvent, Sm3Hash};
 use veilgate_names::{AuthorizationId, EnterpriseId, PlatformId, Reason};
 use veilgate_notary::Authorization;
@@ -39,6 +40,9 @@ impl App {
         if !self.store(|turn, done| self.hub.flow.record_revocations(records, turn, done)).await {
             return Response::refused("revoked, but not durable: the journal fails");
         }
+        let mut outcomes = Outcomes::default();
+        self.hub.flow.cancel_ids(ids, &mut outcomes);
+        self.hub.dispatch(outcomes);
         self.revoked(revoked, already, unknown, self.hub.flow.stopped(ids), actor)
     }
 
@@ -55,6 +59,9 @@ impl App {
         if !self.store(|turn, done| self.hub.flow.record_revocations(ended.records, turn, done)).await {
             return Response::refused("revoked, but not durable: the journal fails");
         }
+        let mut outcomes = Outcomes::default();
+        self.hub.flow.cancel_of(enterprise, &mut outcomes);
+        self.hub.dispatch(outcomes);
         self.revoked(count, 0, 0, self.hub.flow.stopped_of(enterprise), actor)
     }
 

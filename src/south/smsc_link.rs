@@ -1,6 +1,8 @@
 //! One bind to one SMSC: connects, binds, keeps the window full of what its channel has queued, and brings back
 //! responses, receipts and replies. When it dies it comes back, ever more slowly.
 
+mod cancellation;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +16,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use veilgate_flow::{
-    Answer, Attribution, ChannelFacts, Class, DeliverAnswer, Incoming, LinkEvent, LinkPlace, Moment,
-    Outcomes, ReceiptFact, Turn, Unattributed, VendorCode, Waiting,
+    Answer, Attribution, Cancellation, ChannelFacts, Class, DeliverAnswer, Incoming, LinkEvent, LinkPlace,
+    Moment, Notice, Outcomes, ReceiptFact, Turn, Unattributed, VendorCode, Waiting,
 };
 use veilgate_ledger::{Actor, AuditEvent};
 use veilgate_names::{ChannelId, MessageId, Monotonic, Octets};
@@ -32,6 +34,7 @@ use crate::clock;
 use crate::hub::{Hub, LinkBox};
 use crate::south::pace::Pace;
 use crate::south::rate::{Rate, Rates};
+use crate::tcp::prepare;
 use crate::telemetry::events::{ChannelDown, ChannelThrottled, ChannelUp, ReceiptOdd, ReplyUnattributed};
 use crate::telemetry::metrics::ChannelMetrics;
 use crate::telemetry::words::{BindKind, LinkEnd, ReceiptOddity, SubmitClass, UnattributedKind};
@@ -151,6 +154,8 @@ struct Link {
     taken: usize,
     /// On the wire, unanswered.
     open: FxHashMap<u64, Monotonic>,
+    /// `cancel_sm`s on the wire, by their tokens.
+    cancellations: FxHashMap<u64, Cancellation>,
     /// Open `data_sm`s, which are answered in their own kind.
     data: HashSet<u32, rustc_hash::FxBuildHasher>,
     unwritten_since: Option<Monotonic>,
@@ -171,6 +176,7 @@ impl Link {
             events: Vec::new(),
             taken: 0,
             open: FxHashMap::default(),
+            cancellations: FxHashMap::default(),
             data: HashSet::default(),
             unwritten_since: None,
             rates: Rates { channel: config.rate.clone(), link: config.rate_per_bind.map(Rate::new) },
@@ -184,7 +190,7 @@ impl Link {
     }
 
     async fn run(&mut self, stream: TcpStream, mut stop: watch::Receiver<bool>) -> LinkEnd {
-        if stream.set_nodelay(true).is_err() || !self.send_bind() {
+        if prepare(&stream).is_err() || !self.send_bind() {
             return LinkEnd::Connect;
         }
         let (mut reader, mut writer) = stream.into_split();
@@ -197,6 +203,7 @@ impl Link {
                 self.session.unbind(now.mono);
             }
             self.mail(now);
+            self.ask_back_all(now);
             if let Some(reason) = self.pass(now) {
                 let _ = tokio::time::timeout(LOOK_ROUND, writer.write_all(self.session.transmit())).await;
                 return self.link_end(reason, *stop.borrow());
@@ -384,8 +391,12 @@ impl Link {
             Event::BindRefused(status) => self.refused = Some(status),
             Event::Response { token, status, message_id, congestion }
             | Event::LateResponse { token, status, message_id, congestion } => {
+                if self.cancelled(token, Some(status)) {
+                    return None;
+                }
                 self.response(token, status, message_id, congestion, at.mono);
             }
+            Event::Timeout { token } if self.cancelled(token, None) => {}
             Event::Timeout { token } => {
                 if self.open.remove(&token).is_some() {
                     self.metrics.unanswered.dec();
@@ -504,28 +515,17 @@ impl Link {
     ) {
         match incoming.esm_class & MESSAGE_TYPE {
             RECEIPT => self.receipt(sequence, incoming, tlvs),
-            DELIVERY_ACK | USER_ACK | INTERMEDIATE => {
-                self.metrics.receipts_intermediate.inc();
-                self.answer(sequence, Status::OK);
-            }
+            DELIVERY_ACK => self.notice(Notice::DeliveryAcknowledged, sequence, incoming, tlvs),
+            USER_ACK => self.notice(Notice::UserAcknowledged, sequence, incoming, tlvs),
+            INTERMEDIATE => self.notice(Notice::Underway, sequence, incoming, tlvs),
             _ if tlvs.find(Tag::RECEIPTED_MESSAGE_ID).is_some() => self.receipt(sequence, incoming, tlvs),
             _ => self.reply(sequence, incoming, at, turn),
         }
     }
 
     fn receipt(&mut self, sequence: u32, incoming: &Incoming<'_>, tlvs: &Tlvs<'_>) {
-        let error = tlvs.find(Tag::NETWORK_ERROR_CODE).and_then(|tlv| tlv.value.as_bytes().try_into().ok());
-        let receipt_tlvs = ReceiptTlvs {
-            message_id: tlvs.find(Tag::RECEIPTED_MESSAGE_ID).map(|tlv| tlv.c_octets()),
-            message_state: tlvs.find(Tag::MESSAGE_STATE).and_then(|tlv| tlv.octet()),
-            network_error: error,
-        };
         let mut decoded = String::new();
-        let text = match incoming.data_coding {
-            8 if decode_ucs2(incoming.text.as_bytes(), &mut decoded).is_ok() => decoded.as_bytes(),
-            _ => incoming.text.as_bytes(),
-        };
-        match receipt::parse(receipt_tlvs, text) {
+        match receipt::parse(receipt_tlvs(tlvs), receipt_text(incoming, &mut decoded)) {
             Ok(receipt) => match receipt.state {
                 ReceiptState::Final(state) => {
                     self.metrics.receipts.of(state).inc();
@@ -535,10 +535,7 @@ impl Link {
                     let fact = ReceiptFact { state, error, code };
                     self.events.push(LinkEvent::Receipt { keys, fact, sequence });
                 }
-                ReceiptState::Underway => {
-                    self.metrics.receipts_intermediate.inc();
-                    self.answer(sequence, Status::OK);
-                }
+                ReceiptState::Underway => self.noticed(Notice::Underway, sequence, receipt.id),
             },
             Err(_) => {
                 let (channel, kind) = (self.config.channel.clone(), ReceiptOddity::Unreadable);
@@ -546,6 +543,24 @@ impl Link {
                 self.answer(sequence, Status::OK);
             }
         }
+    }
+
+    /// What the SMSC says of a message before its end goes to who asked for it; what cannot be read goes nowhere.
+    fn notice(&mut self, notice: Notice, sequence: u32, incoming: &Incoming<'_>, tlvs: &Tlvs<'_>) {
+        let mut decoded = String::new();
+        match receipt::parse(receipt_tlvs(tlvs), receipt_text(incoming, &mut decoded)) {
+            Ok(receipt) => self.noticed(notice, sequence, receipt.id),
+            Err(_) => {
+                self.metrics.receipts_intermediate.inc();
+                self.answer(sequence, Status::OK);
+            }
+        }
+    }
+
+    fn noticed(&mut self, notice: Notice, sequence: u32, id: &[u8]) {
+        self.metrics.receipts_intermediate.inc();
+        let keys = self.config.facts.id_format.receipt_keys(id);
+        self.events.push(LinkEvent::Notice { keys, notice, sequence });
     }
 
     fn reply(&mut self, sequence: u32, incoming: &Incoming<'_>, at: Moment, turn: &mut Turn) {
@@ -590,7 +605,9 @@ impl Link {
     /// Gives back what was not sent, and says what was on the wire.
     fn end(mut self, reason: LinkEnd) -> End {
         self.session.disconnect();
-        let unanswered: Vec<MessageId> = self.session.outstanding().map(MessageId).collect();
+        let is_submit = |token: &u64| !self.cancellations.contains_key(token);
+        let unanswered: Vec<MessageId> =
+            self.session.outstanding().filter(is_submit).map(MessageId).collect();
         let unsent = self.hub.close_link(&self.mailbox);
         self.metrics.unanswered.dec_by(i64::try_from(self.open.len()).unwrap_or(0));
         if self.up {
@@ -601,7 +618,10 @@ impl Link {
             }
             let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
             let place = self.place();
-            self.hub.flow.link_down(place, &unanswered, &unsent, clock::now(), &mut turn, &mut outcomes);
+            self.give_up_cancellations();
+            let (flow, at) = (&self.hub.flow, clock::now());
+            flow.link_events(place, self.events.drain(..), at, &mut turn, &mut outcomes);
+            flow.link_down(place, &unanswered, &unsent, at, &mut turn, &mut outcomes);
             self.hub.commit(turn);
             self.hub.dispatch(outcomes);
         }
@@ -616,6 +636,24 @@ const RECEIPT: u8 = 0x04;
 const DELIVERY_ACK: u8 = 0x08;
 const USER_ACK: u8 = 0x10;
 const INTERMEDIATE: u8 = 0x20;
+
+/// What a receipt's TLVs say.
+fn receipt_tlvs<'a>(tlvs: &Tlvs<'a>) -> ReceiptTlvs<'a> {
+    let error = tlvs.find(Tag::NETWORK_ERROR_CODE).and_then(|tlv| tlv.value.as_bytes().try_into().ok());
+    ReceiptTlvs {
+        message_id: tlvs.find(Tag::RECEIPTED_MESSAGE_ID).map(|tlv| tlv.c_octets()),
+        message_state: tlvs.find(Tag::MESSAGE_STATE).and_then(|tlv| tlv.octet()),
+        network_error: error,
+    }
+}
+
+/// A receipt's text; one in UCS-2 is decoded first.
+fn receipt_text<'a>(incoming: &'a Incoming<'_>, decoded: &'a mut String) -> &'a [u8] {
+    match incoming.data_coding {
+        8 if decode_ucs2(incoming.text.as_bytes(), decoded).is_ok() => decoded.as_bytes(),
+        _ => incoming.text.as_bytes(),
+    }
+}
 
 fn unattributed(why: Unattributed) -> UnattributedKind {
     match why {

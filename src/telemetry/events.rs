@@ -391,6 +391,14 @@ events! {
         count: u64,
     } counts |event, metrics| metrics.purged.inc_by(event.count);
 
+    /// Receipts were let go because their account did not fetch them in time.
+    ReceiptsDropped WARN "receipts let go that their account did not fetch in time" {
+        /// Whose.
+        account: AccountId,
+        /// How many.
+        count: u64,
+    } counts |event, metrics| metrics.account(&event.account).receipts_dropped.inc_by(event.count);
+
     /// An account names recipients who do not exist: somebody may be trying out pseudonyms or device IDs.
     GuessingSuspected ERROR "account names recipients who do not exist" {
         /// Whose.

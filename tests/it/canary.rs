@@ -2,6 +2,7 @@
 //! every octet written north, log line, metric, error and file.
 
 mod replies;
+mod requests;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ async fn a_mixed_run_leaks_nothing() {
     name_numbers(&gateway, &notary, &shop).await;
     name_the_unreachable(&gateway, &notary, &shop).await;
     replies::write_own_number(&gateway, &mut notary, &mut shop, &mut rival).await;
+    requests::ask_with_numbers(&gateway).await;
     send_malformed(&gateway).await;
     bind_with_numbers(&gateway).await;
     ask_operations(&gateway).await;

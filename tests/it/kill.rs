@@ -2,6 +2,7 @@
 //! what was under way is told as UNKNOWN, and there is one CDR per accepted message. `benches/kill` does the same harder.
 
 mod replies;
+mod requests;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};

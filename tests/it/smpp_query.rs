@@ -1,5 +1,8 @@
 //! What a client may ask about its messages: cases 10, 19 and 22 of smpp-cases.md.
 
+use veilgate::admin::Request;
+use veilgate_names::AuthorizationId;
+
 use crate::smpp_raw::*;
 use crate::smpp_stage::*;
 
@@ -241,5 +244,83 @@ async fn services_are_known_ones() {
             peer.refused(&message, 0x15, "1001").await;
         }
     }
+    link.is_quiet().await;
+}
+
+/// What an SMSC has is asked back there where the channel says so; its answer is the answer.
+#[tokio::test]
+async fn an_smsc_is_asked_back() {
+    let stage = Stage::set(Plan { channels: &["cancel = true"], ..Plan::default() }).await;
+    let (mut link, mut peer) = (stage.link().await, stage.bound("shop").await);
+    for (status, outcome, state_then) in [(0, 0, 4), (0x11, 0x11, 1)] {
+        let id = peer.accepted(&Message::to(&stage.people[0].pseudonym, "with the SMSC")).await;
+        let seen = link.took(&format!("their-{status}")).await;
+        until("answered", || stage.metric("veilgate_channel_unanswered", "") == 0.0).await;
+        let asked = peer.send(CANCEL_SM, cancel(&id, SOURCE, "")).await;
+        let request = link.take(CANCEL_SM).await;
+        let expected = format!("\0their-{status}\0\0\x01{}\0\0\0\0", seen.source.2);
+        assert_eq!(request.body, expected.into_bytes(), "by its own id, without the number");
+        link.answer(CANCEL_SM, request.sequence, status, &[]).await;
+        let response = peer.response(asked).await;
+        assert_eq!((response.id, response.status), (CANCEL_SM | RESPONSE, outcome));
+        assert_eq!(response.reason().as_deref(), (outcome != 0).then_some("6002"));
+        if outcome == 0 {
+            assert_eq!(peer.delivered().await.tlv(MESSAGE_STATE).unwrap(), [4]);
+        }
+        assert_eq!(state(&mut peer, &id).await.1, state_then);
+    }
+    assert_eq!(stage.metric("veilgate_channel_cancels_total", ""), 2.0);
+}
+
+/// Acceptance 5: what is revoked between submit and response is asked back when the SMSC has answered, its end is marked,
+/// and it is not sent again, though the channel sends again what may be lost.
+#[tokio::test]
+async fn what_is_revoked_under_way_is_asked_back() {
+    let stage =
+        Stage::set(Plan { channels: &["cancel = true\nretry_unknown = true"], ..Plan::default() }).await;
+    let (mut link, mut peer) = (stage.link().await, stage.bound("notary").await);
+    let person = &stage.people[0];
+    let id = peer.accepted(&Message::to(&person.pseudonym, "revoked under way")).await;
+    let submit = link.take(SUBMIT_SM).await;
+    let ids = vec![AuthorizationId::parse(&person.authorization).unwrap()];
+    stage.ops(Request::Revoke { authorization_ids: ids }).await;
+    link.answer(SUBMIT_SM, submit.sequence, 0, b"7\0").await;
+    let request = link.take(CANCEL_SM).await;
+    link.answer(CANCEL_SM, request.sequence, 0x11, &[]).await;
+    link.receipt(&Message::read(&submit), "7", "UNDELIV").await;
+    let receipt = peer.delivered().await;
+    assert_eq!(receipt.tlv_text(RECEIPTED_ID).unwrap(), id);
+    assert_eq!(receipt.tlv(NETWORK_ERROR).unwrap()[1..], 3003_u16.to_be_bytes());
+    link.is_quiet().await;
+}
+
+/// What is parked until its time is asked about, changed and taken back like what is not.
+#[tokio::test]
+async fn what_is_scheduled_is_asked_about() {
+    let stage = Stage::plain().await;
+    let (mut link, mut peer) = (stage.link().await, stage.bound("shop").await);
+    let mut other = stage.bound("notary").await;
+    let mut message = Message::to(&stage.people[0].pseudonym, "tomorrow");
+    message.schedule = "000001000000000R".to_owned();
+    let [cancelled, changed] = [peer.accepted(&message).await, peer.accepted(&message).await];
+    for id in [&cancelled, &changed] {
+        assert_eq!(state(&mut peer, id).await, (String::new(), 1));
+        answered(&mut other, QUERY_SM, query(id, SOURCE), 0x67).await;
+        answered(&mut other, CANCEL_SM, cancel(id, SOURCE, ""), 0x11).await;
+        answered(&mut peer, QUERY_SM, query(id, "\0\x0110690002\0"), 0x67).await;
+    }
+    answered(&mut peer, CANCEL_SM, cancel(&cancelled, SOURCE, ""), 0).await;
+    let receipt = peer.delivered().await;
+    assert_eq!(receipt.tlv_text(RECEIPTED_ID).unwrap(), cancelled);
+    assert_eq!(receipt.tlv(MESSAGE_STATE).unwrap(), [4]);
+    answered(&mut peer, REPLACE_SM, replace(&changed, "", 1, "still tomorrow"), 0).await;
+    assert_eq!(state(&mut peer, &changed).await.1, 1);
+    link.is_quiet().await;
+    let soon = format!("{changed}\0{SOURCE}000000000001000R\0\0\x01\0\x04soon");
+    answered(&mut peer, REPLACE_SM, soon.into_bytes(), 0).await;
+    let seen = link.took("7").await;
+    assert_eq!(seen.text(), "soon");
+    link.receipt(&seen, "7", "DELIVRD").await;
+    assert_eq!(peer.delivered().await.tlv_text(RECEIPTED_ID).unwrap(), changed);
     link.is_quiet().await;
 }

@@ -287,6 +287,11 @@ impl Peer {
         tokio::time::timeout(PATIENCE, self.stream.write_all(octets)).await.unwrap().unwrap();
     }
 
+    /// Closes the half that is written to.
+    pub(crate) async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// Writes what may meet a closed connection.
     pub(crate) async fn try_write(&mut self, octets: &[u8]) -> bool {
         tokio::time::timeout(PATIENCE, self.stream.write_all(octets)).await.unwrap().is_ok()

@@ -349,3 +349,55 @@ async fn a_receipt_may_be_written_in_ucs_2() {
         assert_eq!(peer.delivered().await.tlv_text(RECEIPTED_ID).unwrap(), ours);
     }
 }
+
+/// Case 15: what an SMSC says of a message on its way goes to who asked for that, built anew; it ends nothing.
+#[tokio::test]
+async fn notices_go_to_who_asked() {
+    let (stage, mut link, mut peer) = scene(Plan::default()).await;
+    let person = &stage.people[0];
+    for (registered, wanted) in [(0x01, &[][..]), (0x11, &[0x20]), (0x05, &[0x08]), (0x0d, &[0x08, 0x10])] {
+        let mut message = Message::to(&person.pseudonym, "told of");
+        message.registered = registered;
+        let ours = peer.accepted(&message).await;
+        let seen = link.took("7").await;
+        assert_eq!(seen.registered, registered | 1, "the SMSC is asked for the same");
+        for esm_class in [0x20, 0x08, 0x10] {
+            let mut notice = receipt(&seen, "7", if esm_class == 0x20 { "ENROUTE" } else { "DELIVRD" });
+            notice.esm_class = esm_class;
+            assert_eq!(link.call(DELIVER_SM, notice.body()).await.status, 0, "{esm_class:#x}");
+            if !wanted.contains(&esm_class) {
+                continue;
+            }
+            let north = peer.delivered().await;
+            assert_eq!((north.esm_class, north.source.2.as_str()), (esm_class, &person.pseudonym[..]));
+            assert_eq!(north.tlv_text(RECEIPTED_ID).unwrap(), ours);
+            assert_eq!(north.text().contains("stat:ENROUTE"), esm_class == 0x20, "{}", north.text());
+            let octets = north.body();
+            assert!(!octets.windows(10).any(|window| window == b"9900000000"));
+        }
+        link.receipt(&seen, "7", "DELIVRD").await;
+        assert_eq!(peer.delivered().await.esm_class, 4);
+        peer.is_quiet().await;
+    }
+}
+
+/// Case 15: who asked for it hears, once, that a message is being tried again.
+#[tokio::test]
+async fn retries_are_told_once() {
+    let (stage, mut link, mut peer) =
+        scene(Plan { flow: "throttle_backoff_min = \"10ms\"", ..Plan::default() }).await;
+    let mut message = Message::to(&stage.people[0].pseudonym, "again");
+    message.registered = 0x11;
+    let ours = peer.accepted(&message).await;
+    for _ in 0..3 {
+        let seen = link.take(SUBMIT_SM).await;
+        link.answer(SUBMIT_SM, seen.sequence, 0x08, &[]).await;
+    }
+    let notice = peer.delivered().await;
+    assert_eq!((notice.esm_class, notice.tlv(MESSAGE_STATE).unwrap()), (0x20, &[1][..]));
+    assert_eq!(notice.tlv_text(RECEIPTED_ID).unwrap(), ours);
+    let seen = link.took("7").await;
+    link.receipt(&seen, "7", "DELIVRD").await;
+    assert_eq!(peer.delivered().await.esm_class, 4);
+    peer.is_quiet().await;
+}

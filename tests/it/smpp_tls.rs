@@ -9,6 +9,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use veilgate::admin::{Request, Response};
 
 use crate::smpp_raw::*;
 use crate::smpp_stage::*;
@@ -83,6 +84,24 @@ async fn connect(
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok().map(Peer::over)
 }
 
+/// The server's certificate as a new client sees it.
+async fn shown(stage: &Stage, authority: &Authority, identity: &Identity) -> CertificateDer<'static> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key.serialize_der()));
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![identity.certificate.clone()], key)
+        .unwrap();
+    let stream = TcpStream::connect(stage.app.addresses().tls.unwrap()).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
+}
+
 /// What a bind gets over such a connection; none when the connection ends instead.
 async fn bind(peer: Option<Peer>, account: &str) -> Option<u32> {
     let mut peer = peer?;
@@ -133,4 +152,33 @@ async fn certificates_decide_who_may_speak() {
     let seen = link.took("1").await;
     link.receipt(&seen, "1", "DELIVRD").await;
     assert_eq!(peer.delivered().await.tlv_text(RECEIPTED_ID).unwrap(), id);
+}
+
+/// Case 24: a reload takes over new certificates for new connections; those that stand stay, and unusable files change
+/// nothing.
+#[tokio::test]
+async fn certificates_are_read_again() {
+    let authority = Authority::new();
+    let [first, second] = [(); 2].map(|()| authority.sign(ExtendedKeyUsagePurpose::ServerAuth));
+    let client = authority.client();
+    let folder = tempfile::tempdir().unwrap();
+    let put = |folder: &std::path::Path, identity: &Identity| {
+        std::fs::write(folder.join("server.pem"), &identity.pem).unwrap();
+        std::fs::write(folder.join("server.key"), identity.key.serialize_pem()).unwrap();
+    };
+    put(folder.path(), &first);
+    std::fs::write(folder.path().join("ca.pem"), &authority.pem).unwrap();
+    let north = "[north.tls]\nlisten = \"127.0.0.2:0\"\ncertificate = \"server.pem\"\nkey = \"server.key\"\n\
+                 client_ca = \"ca.pem\"";
+    let stage = Stage::set_in(folder, Plan { north, ..Plan::default() }).await;
+    let mut standing = connect(&stage, &authority, Some(&client), &TLS13).await.unwrap();
+    assert_eq!(standing.bind(BIND_TRANSCEIVER, "shop", PASSWORD, 0x34).await.status, 0);
+    assert_eq!(shown(&stage, &authority, &client).await, first.certificate);
+    put(stage.folder.path(), &second);
+    assert!(matches!(stage.ops(Request::Reload {}).await, Response::Reloaded { .. }));
+    assert_eq!(shown(&stage, &authority, &client).await, second.certificate);
+    std::fs::write(stage.folder.path().join("server.pem"), "no certificate").unwrap();
+    assert!(matches!(stage.ops(Request::Reload {}).await, Response::Refused { .. }));
+    assert_eq!(shown(&stage, &authority, &client).await, second.certificate);
+    standing.is_quiet().await;
 }

@@ -30,7 +30,7 @@ pub use multi::{
 pub use north::{Concatenation, NorthDeliver, ReceiptTlvs};
 pub use operation::{CancelSm, QueryResult, QuerySm, QuerySmResp, ReplaceSm};
 pub use response::{DataSmResp, DeliverSmResp, SubmitSmResp};
-pub use south::{SmscAddress, SouthSubmit};
+pub use south::{SmscAddress, SouthCancel, SouthSubmit};
 pub use submit::SubmitSm;
 
 /// Any PDU, as it came from side `S`.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use ipnet::IpNet;
@@ -39,6 +40,8 @@ pub struct AccountConfig {
     pub certificate: Option<CertificateFingerprint>,
     /// Known but shut out.
     pub suspended: bool,
+    /// How long a submit is known by its `user_message_reference`, so that a repetition of it is not sent; none: not at all.
+    pub dedupe: Option<Duration>,
     /// The service number of messages that name none.
     pub default_service_number: Option<ServiceNumber>,
     /// When its failed look-ups count as guessing.

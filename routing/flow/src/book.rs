@@ -3,6 +3,7 @@
 //! map operations only: nothing is sealed, resolved or formatted here.
 
 mod answers;
+mod cancellation;
 mod parked;
 mod parking;
 mod queues;
@@ -28,12 +29,14 @@ use self::answers::Receipt;
 use self::parked::Parked;
 use self::parking::Crowd;
 use crate::correlate::{Correlate, ReceiptFact};
+use crate::delivery::Notice;
 use crate::fair::{FairQueue, Lanes};
 use crate::live::{Ended, Live, Moment};
+use crate::notice::Noticed;
 use crate::record::{Again, StateRecord};
 use crate::route::Candidate;
 use crate::state::{Event, Phase};
-use crate::turn::{LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
+use crate::turn::{Cancellation, DeliverAnswer, LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
 
 pub(crate) use requests::Replacement;
@@ -69,6 +72,22 @@ pub enum LinkEvent {
     TimedOut {
         /// The message that was sent.
         message: MessageId,
+    },
+    /// Something else that the SMSC says of a message before its end.
+    Notice {
+        /// What the id it names may stand for, likelier first.
+        keys: [Option<IdKey>; 2],
+        /// What.
+        notice: Notice,
+        /// Its sequence number, to be answered.
+        sequence: u32,
+    },
+    /// The SMSC answered, or nobody, when it was asked to take a message back.
+    Cancelled {
+        /// What it was asked for.
+        cancellation: Cancellation,
+        /// Whether it did.
+        done: bool,
     },
     /// A delivery receipt.
     Receipt {
@@ -326,6 +345,18 @@ impl Book {
                     self.outcome_unknown(message, self.rules.late_answer_grace, at, outcomes);
                 }
                 None
+            }
+            LinkEvent::Notice { keys, notice, sequence } => {
+                let answer = Waiting { peer: link, sequence };
+                let live = self.correlate.find(channel, keys).and_then(|id| self.live.get(&id));
+                match live.and_then(|live| Noticed::of(live, notice, Some(answer))) {
+                    Some(noticed) => outcomes.noticed.push(noticed),
+                    None => outcomes.deliver_answers.push((answer, DeliverAnswer::Taken)),
+                }
+                None
+            }
+            LinkEvent::Cancelled { cancellation, done } => {
+                self.cancelled(cancellation, done, at, turn, outcomes)
             }
             LinkEvent::Receipt { keys, fact, sequence } => {
                 let answer = Waiting { peer: link, sequence };

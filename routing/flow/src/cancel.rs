@@ -8,45 +8,71 @@ use veilgate_smpp::codec::Status;
 use veilgate_smpp::pdu::CancelSm;
 
 use crate::flow::Flow;
+use crate::held::Asking;
 use crate::live::{Ended, Live, Moment};
 use crate::query::Asked;
 use crate::recipient::Recipient;
 use crate::refusal::Refusal;
-use crate::turn::{SessionId, Step, Turn, Waiting};
+use crate::turn::{Cancellation, Outcomes, SessionId, Step, Turn, Waiting};
 
 /// How long after one request by addresses the next is taken: each looks at every message.
 const SEARCH_PAUSE: Duration = Duration::from_millis(200);
 
 impl Flow {
-    /// Takes messages back that wait. `from` is answered when their ends are durable.
+    /// Takes messages back that wait. `from` is answered when their ends are durable, or when an SMSC has answered that was
+    /// asked to take its one back.
     ///
     /// # Errors
     /// ESME_RINVMSGID for what can be no id of ours; ESME_RCANCELFAIL if there is nothing to take back: not known, ended, or
     /// with an SMSC; ESME_RTHROTTLED if messages are searched by addresses too often.
     pub fn cancel(
         &self,
-        account: &Account,
-        from: Waiting<SessionId>,
+        asking: &Asking<'_>,
         pdu: &CancelSm<'_>,
-        at: Moment,
         turn: &mut Turn,
+        outcomes: &mut Outcomes,
     ) -> Result<(), Refusal> {
+        let Asking { account, from, at, store } = *asking;
         let ended = if pdu.message_id.is_empty() {
             self.cancel_by_addresses(account, pdu, at)?
         } else {
-            self.cancel_by_id(&Asked::new(account, pdu.message_id, &pdu.source)?, at)
+            let asked = Asked::new(account, pdu.message_id, &pdu.source)?;
+            let held = self.hold_members(store, &asked, at);
+            let ended = self.cancel_by_id(&asked, from, at, outcomes);
+            self.let_go(&held, at, outcomes);
+            ended
         };
-        let first = ended.first().ok_or(Refusal::field(Status::RCANCELFAIL))?;
+        let Some(first) = ended.first() else {
+            let asks = |one: &Cancellation| one.asked == Some(from);
+            let pending = outcomes.cancellations.iter().any(asks);
+            return if pending { Ok(()) } else { Err(Refusal::field(Status::RCANCELFAIL)) };
+        };
         let id = first.member.told(first.id);
         self.finish(ended, turn);
         turn.steps.push(Step::Answer { to: from, id });
         Ok(())
     }
 
-    fn cancel_by_id(&self, asked: &Asked<'_>, at: Moment) -> Vec<Ended> {
+    /// What waits ends now; what an SMSC has is asked back there, where that may be. If nothing waited, the first answer
+    /// of an SMSC is the answer.
+    fn cancel_by_id(
+        &self,
+        asked: &Asked<'_>,
+        from: Waiting<SessionId>,
+        at: Moment,
+        outcomes: &mut Outcomes,
+    ) -> Vec<Ended> {
         let mut book = self.book.lock();
         let members = Self::members(&book, asked);
-        members.into_iter().filter_map(|id| book.cancel(id, at)).collect()
+        let ended: Vec<Ended> = members.iter().filter_map(|id| book.cancel(*id, at)).collect();
+        let mut waits = ended.is_empty().then_some(from);
+        for id in members {
+            if let Some(cancellation) = book.cancellation(id, waits) {
+                waits = None;
+                outcomes.cancellations.push(cancellation);
+            }
+        }
+        ended
     }
 
     fn cancel_by_addresses(

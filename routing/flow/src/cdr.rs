@@ -61,7 +61,7 @@ impl Flow {
     ) -> Cdr {
         let (data_coding, text) = match content {
             Content::Reply { data_coding, text, .. } => (*data_coding, &**text),
-            Content::Receipt { .. } => (0, &[][..]),
+            Content::Receipt { .. } | Content::Notice { .. } => (0, &[][..]),
         };
         let octets = u32::try_from(text.len()).unwrap_or(u32::MAX);
         Cdr {

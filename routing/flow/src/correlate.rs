@@ -121,6 +121,14 @@ impl Correlate {
         Match::Held
     }
 
+    /// Which message an id means that is not held and not taken out by this.
+    pub(crate) fn find(&self, channel: u16, keys: [Option<IdKey>; 2]) -> Option<MessageId> {
+        let [first, second] = keys;
+        let second = second.filter(|_| !self.plain.contains(&channel));
+        let found = |key| self.ids.get(&(channel, key)).copied();
+        first.and_then(found).or_else(|| second.and_then(found))
+    }
+
     /// The message ended: its id is remembered for a while, to know duplicates.
     pub(crate) fn forget(&mut self, channel: u16, key: &IdKey, message: MessageId) {
         let entry = (channel, key.clone());

@@ -50,6 +50,17 @@ pub enum Content {
         /// When it ended.
         done_at: Timestamp,
     },
+    /// Something asked for that a message met on its way.
+    Notice {
+        /// The message it speaks of.
+        message: MessageId,
+        /// What.
+        notice: Notice,
+        /// When it was accepted.
+        accepted_at: Timestamp,
+        /// When it happened.
+        at: Timestamp,
+    },
     /// A user's message.
     Reply {
         /// SMPP `data_coding`.
@@ -61,6 +72,50 @@ pub enum Content {
         /// What is special about it, for the notary: late, without a sure addressee, an opt-out.
         code: Option<Code>,
     },
+}
+
+/// What is told of a message before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// It has not arrived yet, but is being tried.
+    Underway,
+    /// The recipient's device says that it has it.
+    DeliveryAcknowledged,
+    /// The recipient says that they have read it.
+    UserAcknowledged,
+}
+
+impl Notice {
+    /// The message type in `esm_class` (SMPP 3.4, 5.2.12).
+    pub(crate) fn esm_class(self) -> u8 {
+        match self {
+            Self::DeliveryAcknowledged => 0x08,
+            Self::UserAcknowledged => 0x10,
+            Self::Underway => 0x20,
+        }
+    }
+
+    /// Reads back [`Self::esm_class`].
+    pub(crate) fn from_esm_class(value: u8) -> Option<Self> {
+        [Self::Underway, Self::DeliveryAcknowledged, Self::UserAcknowledged]
+            .into_iter()
+            .find(|notice| notice.esm_class() == value)
+    }
+
+    /// Whether `registered_delivery` asks for it (SMPP 3.4, 5.2.17).
+    pub(crate) fn is_asked_by(self, registered_delivery: u8) -> bool {
+        let bit = match self {
+            Self::DeliveryAcknowledged => 0x04,
+            Self::UserAcknowledged => 0x08,
+            Self::Underway => 0x10,
+        };
+        registered_delivery & bit != 0
+    }
+
+    /// `message_state`: ENROUTE, or DELIVERED for what only who has it can say.
+    pub(crate) fn message_state(self) -> u8 {
+        if self == Self::Underway { 1 } else { 2 }
+    }
 }
 
 /// What became of an attempt to deliver.
@@ -75,6 +130,9 @@ pub enum Attempt {
     /// The session ended before an answer: again as soon as possible.
     Returned,
 }
+
+/// How many of those in front are looked at for the next one.
+const LOOK_AT: usize = 64;
 
 /// The deliveries of one account, in order. Bounded: a full outbox is told north as `queue_full` and south as
 /// "later", never dropped.
@@ -136,16 +194,34 @@ impl Outbox {
 
     /// The next delivery that may leave now; it is in flight until [`Self::settle`].
     pub fn take(&mut self, now: Monotonic) -> Option<Arc<Delivery>> {
-        let position = self.waiting.iter().take(64).position(|(not_before, _)| *not_before <= now)?;
+        let position = self.waiting.iter().take(LOOK_AT).position(|(not_before, _)| *not_before <= now)?;
         let (_, delivery) = self.waiting.remove(position)?;
         self.in_flight.insert(delivery.id, Arc::clone(&delivery));
         Some(delivery)
     }
 
+    /// Forgets up to `most` receipts of messages that ended at `until` or before, and names them. They lie about in the
+    /// order of their ends: if none in front is that old, nothing is looked at.
+    pub(crate) fn expire(&mut self, until: Timestamp, most: usize) -> Vec<MessageId> {
+        let is_old = |delivery: &Delivery| matches!(delivery.content, Content::Receipt { done_at, .. } if done_at <= until);
+        let mut expired = Vec::new();
+        if !self.waiting.iter().take(LOOK_AT).any(|(_, delivery)| is_old(delivery)) {
+            return expired;
+        }
+        self.waiting.retain(|(_, delivery)| {
+            let goes = expired.len() < most && is_old(delivery);
+            if goes {
+                expired.push(delivery.id);
+            }
+            !goes
+        });
+        expired
+    }
+
     /// When the earliest of the postponed deliveries may leave.
     #[must_use]
     pub fn next_at(&self) -> Option<Monotonic> {
-        self.waiting.iter().take(64).map(|(not_before, _)| *not_before).min()
+        self.waiting.iter().take(LOOK_AT).map(|(not_before, _)| *not_before).min()
     }
 
     /// Ends an attempt. Returns whether the delivery is done with and its record may go.
@@ -215,5 +291,31 @@ mod tests {
         assert!(!outbox.settle(MessageId(1), Attempt::Taken, Monotonic(0)), "once only");
         assert!(outbox.settle(MessageId(2), Attempt::Refused, Monotonic(0)));
         assert_eq!(outbox.pending(), 0);
+    }
+
+    #[test]
+    fn old_receipts_go_and_nothing_else() {
+        let receipt = |id: u64, done: i64| {
+            let content = Content::Receipt {
+                message: MessageId(id),
+                state: FinalState::Delivered,
+                code: None,
+                accepted_at: Timestamp(0),
+                done_at: Timestamp(done),
+            };
+            Arc::new(Delivery { content, ..(*delivery(id)).clone() })
+        };
+        let mut outbox = Outbox::new(10, Duration::from_secs(1));
+        outbox.push(receipt(1, 10));
+        outbox.push(delivery(2));
+        outbox.push(receipt(3, 20));
+        outbox.push(receipt(4, 30));
+        assert_eq!(outbox.take(Monotonic(0)).unwrap().id, MessageId(1), "under way");
+        assert_eq!(outbox.expire(Timestamp(20), 10), [MessageId(3)]);
+        assert_eq!(outbox.expire(Timestamp(29), 10), []);
+        assert!(!outbox.settle(MessageId(1), Attempt::Returned, Monotonic(0)));
+        assert_eq!(outbox.expire(Timestamp(30), 1), [MessageId(1)], "one at a time");
+        assert_eq!(outbox.expire(Timestamp(30), 9), [MessageId(4)]);
+        assert_eq!(outbox.pending(), 1);
     }
 }

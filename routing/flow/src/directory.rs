@@ -62,6 +62,8 @@ pub struct FlowRules {
     pub max_text: usize,
     /// How many ended messages are remembered, for `query_sm`.
     pub max_remembered: usize,
+    /// How many submits are remembered at a time, in case they are repeated.
+    pub max_repeats: usize,
     /// What `service_type` may be; empty may be always.
     pub service_types: Vec<ServiceType>,
 }
@@ -92,6 +94,7 @@ impl Default for FlowRules {
             opt_out: OptOutRules::default(),
             max_text: 2048,
             max_remembered: 1_000_000,
+            max_repeats: 1_000_000,
             service_types: ServiceType::known(),
         }
     }
@@ -116,6 +119,8 @@ pub struct ChannelRules {
     pub retry_unknown: bool,
     /// What its refusals and receipts mean.
     pub retry: Arc<RetryTable>,
+    /// Whether it is asked to take back what it has.
+    pub cancel: bool,
 }
 
 /// A service number and what may be done with it.

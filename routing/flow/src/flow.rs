@@ -34,6 +34,7 @@ use crate::multi::Member;
 use crate::opt_out::OptOuts;
 use crate::record::{MessageRecord, Next};
 use crate::refusal::Refusal;
+use crate::repeats::Repeats;
 use crate::reply::Parts;
 use crate::retry::{Class, Fault};
 use crate::schedule::is_for_another_day;
@@ -74,6 +75,7 @@ pub struct Flow {
     pub(crate) erasing: Arc<Mutex<Erasing>>,
     /// Taken after the book, where both are.
     pub(crate) ends: Mutex<Ends>,
+    pub(crate) repeats: Mutex<Repeats>,
     /// When messages may be searched by addresses again.
     pub(crate) next_search: Mutex<Monotonic>,
     /// Messages accepted, not ended, also those not in the book yet.
@@ -140,7 +142,7 @@ impl Flow {
         entropy: [u8; 12],
         first_id: u64,
     ) -> Self {
-        let ends = Ends::new(rules.max_remembered);
+        let (ends, max_repeats) = (Ends::new(rules.max_remembered), rules.max_repeats);
         Self {
             gate,
             book: Mutex::new(Book::new(rules.clone())),
@@ -152,6 +154,7 @@ impl Flow {
             outboxes: RwLock::default(),
             erasing: Arc::default(),
             ends: Mutex::new(ends),
+            repeats: Mutex::new(Repeats::new(max_repeats)),
             next_search: Mutex::new(Monotonic(0)),
             next_id: AtomicU64::new(first_id),
             undeleted: Mutex::default(),
@@ -246,11 +249,19 @@ impl Flow {
         if in_memory >= self.rules.max_in_memory || self.outbox(account.id()).lock().is_full() {
             return Err(Reason::QueueFull.into());
         }
+        let reference = received.reference();
         let mut found = None;
         let mut slot = None;
         let mut pin = None;
-        let cleared = received
-            .admit(account, &self.gate, at, &mut found)
+        let admitted = received.admit(account, &self.gate, at, &mut found);
+        let repeat =
+            self.repeat_key(account, &origin, reference, found.as_ref().filter(|_| admitted.is_ok()));
+        if let Some((key, from)) = repeat
+            && let Some(id) = self.repeated(key, from, at.wall, turn)
+        {
+            return Ok(id);
+        }
+        let cleared = admitted
             .and_then(|admitted| {
                 self.shares.check_of(admitted.enterprise()).map(|()| admitted).map_err(Refusal::from)
             })
@@ -263,7 +274,11 @@ impl Flow {
             self.put_slot(record, turn)?;
         }
         self.put_pin(pin, turn)?;
-        self.journal(account, origin, cleared?, at, turn)
+        let id = self.journal(account, origin, cleared?, at, turn)?;
+        if let Some((key, _)) = repeat {
+            self.remember_submit(account, key, id, at.wall, turn);
+        }
+        Ok(id)
     }
 
     fn journal(
@@ -353,11 +368,14 @@ impl Flow {
         outcomes: &mut Outcomes,
     ) {
         let mut ended = Vec::new();
+        let steps_before = turn.steps.len();
         let mut book = self.book.lock();
         for event in events {
             ended.extend(book.handle(place, event, at, turn, outcomes));
         }
         drop(book);
+        self.notice_retries(turn.steps.get(steps_before..).unwrap_or_default(), outcomes);
+        self.tell(at, turn, outcomes);
         self.finish(ended, turn);
     }
 
@@ -434,6 +452,10 @@ impl Flow {
             return Arc::clone(outbox);
         }
         self.outbox_with(account, DEFAULT_PENDING)
+    }
+
+    pub(crate) fn outboxes(&self) -> Vec<(AccountId, Arc<Mutex<Outbox>>)> {
+        self.outboxes.read().iter().map(|(account, outbox)| (account.clone(), Arc::clone(outbox))).collect()
     }
 
     pub(crate) fn all_outboxes(&self) -> Vec<Arc<Mutex<Outbox>>> {

@@ -4,20 +4,24 @@
 
 mod book;
 mod cancel;
+mod cancellation;
 mod cdr;
 mod correlate;
 mod delivery;
 mod directory;
 mod ended;
 mod erasing;
+mod expiry;
 mod fair;
 mod flow;
+mod held;
 mod inspect;
 mod label;
 mod live;
 mod marks;
 mod message;
 mod multi;
+mod notice;
 mod offboard;
 mod opt_out;
 mod pin;
@@ -25,6 +29,7 @@ mod query;
 mod recipient;
 mod record;
 mod refusal;
+mod repeats;
 mod replace;
 mod reply;
 mod restore;
@@ -40,10 +45,12 @@ mod turn;
 mod upkeep;
 
 pub use book::{Answer, ChannelState, LinkEvent};
+pub use cancellation::OutgoingCancel;
 pub use correlate::ReceiptFact;
-pub use delivery::{Attempt, Content, Delivery, Outbox};
+pub use delivery::{Attempt, Content, Delivery, Notice, Outbox};
 pub use directory::{ChannelRules, Directory, FlowRules, NumberRules};
 pub use flow::{ChannelFacts, Flow, Gate, Outgoing, ParkedCounts};
+pub use held::Asking;
 pub use inspect::{Inspection, MAX_NAMED, Oddity, OddityKind, inspect};
 pub use live::{Body, Moment};
 pub use marks::{Mark, marks};
@@ -61,5 +68,7 @@ pub use schedule::PastSchedule;
 pub use seal::SealedUnder;
 pub use service::ServiceType;
 pub use state::State;
-pub use turn::{Counts, DeliverAnswer, LinkId, LinkPlace, Outcomes, SessionId, Turn, Urgency, Waiting};
+pub use turn::{
+    Cancellation, Counts, DeliverAnswer, LinkId, LinkPlace, Outcomes, SessionId, Turn, Urgency, Waiting,
+};
 pub use upkeep::{FreezeRecord, frozen_accounts};

@@ -178,6 +178,20 @@ impl Body {
     }
 }
 
+impl Body {
+    /// Which part of a long message this is, from 1; 0 for a whole one.
+    pub(crate) fn number(&self) -> u8 {
+        match self.segment {
+            Some((_, _, number)) => number,
+            None if self.esm_class & 0x40 != 0 => {
+                let header = UserDataHeader::parse(&self.text).ok();
+                header.and_then(|(header, _)| header.segment).map_or(0, |segment| segment.number)
+            }
+            None => 0,
+        }
+    }
+}
+
 impl Live {
     /// The same for all parts of one text, if this is a part.
     pub(crate) fn parts_key(&self) -> Option<u64> {

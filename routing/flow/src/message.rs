@@ -32,6 +32,8 @@ pub(crate) struct Received<'a> {
     registered_delivery: u8,
     times: Times,
     body: Body,
+    /// `user_message_reference`.
+    reference: Option<u16>,
 }
 
 /// A message that its authorization covers and its account may send.
@@ -81,6 +83,7 @@ impl<'a> Received<'a> {
         let times = Times::read(schedule, validity, rules, at.wall)?;
         Ok(Self {
             recipient: Recipient::parse(kind, &pdu.destination, &pdu.tlvs)?,
+            reference: pdu.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.short()),
             source: source(&pdu.source)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
             times,
@@ -115,6 +118,7 @@ impl<'a> Received<'a> {
         let payload = pdu.tlvs.find(Tag::MESSAGE_PAYLOAD).ok_or(Refusal::field(Status::RMISSINGOPTPARAM))?;
         Ok(Self {
             recipient: Recipient::parse(kind, &destination, &pdu.tlvs)?,
+            reference: pdu.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.short()),
             source: source(&source_address)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
             times: Times::read(&[], &[], rules, at.wall)?,
@@ -123,6 +127,11 @@ impl<'a> Received<'a> {
                 ..body(pdu.esm_class.0, pdu.data_coding, payload.value, &pdu.tlvs, rules)?
             },
         })
+    }
+
+    /// The sender's own reference, and which part of a longer text this is.
+    pub(crate) fn reference(&self) -> Option<(u16, u8)> {
+        self.reference.map(|reference| (reference, self.body.number()))
     }
 
     /// Account, authorization, service number. Puts the authorization into `found`, whatever follows: one that came

@@ -124,6 +124,6 @@ pub(crate) fn holds_sealed(space: Space) -> bool {
         | Space::Pin
         | Space::OptOut
         | Space::Usage => true,
-        Space::State | Space::Meta | Space::Cdr => false,
+        Space::State | Space::Meta | Space::Cdr | Space::Repeat => false,
     }
 }

@@ -5,6 +5,7 @@ use veilgate_admission::Account;
 use veilgate_names::{AccountId, FinalState, MessageId, ServiceNumber, Timestamp};
 use veilgate_smpp::codec::{Address, CString, Status};
 use veilgate_smpp::pdu::QuerySm;
+use veilgate_store::{Space, Store};
 
 use crate::book::Book;
 use crate::flow::Flow;
@@ -58,7 +59,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The same request for another member of its `submit_multi`.
-    fn member(&self, index: u8) -> Self {
+    pub(crate) fn member(&self, index: u8) -> Self {
         Self { id: MessageId(self.id.0.wrapping_add(u64::from(index))), ..*self }
     }
 }
@@ -69,19 +70,11 @@ impl Flow {
     /// # Errors
     /// ESME_RINVMSGID for what can be no id of ours, ESME_RQUERYFAIL for one that is not known: never given out, another
     /// account's, from another source, or ended longer ago than is remembered.
-    pub fn query(&self, account: &Account, pdu: &QuerySm<'_>) -> Result<Found, Refusal> {
+    pub fn query(&self, account: &Account, pdu: &QuerySm<'_>, store: &dyn Store) -> Result<Found, Refusal> {
         let asked = Asked::new(account, pdu.message_id, &pdu.source)?;
-        let unknown = Refusal::field(Status::RQUERYFAIL);
-        let (book, ends) = (self.book.lock(), self.ends.lock());
-        let stands = |asked: &Asked<'_>| {
-            standing(&book, asked).or_else(|| {
-                let (end, from) = ends.find(asked.account, asked.id)?;
-                let standing = Standing { member: end.member, end: Some((end.state, end.done_at)) };
-                asked.is_from(from).then_some(standing)
-            })
-        };
-        let first = stands(&asked).filter(|first| first.member.index == 0).ok_or(unknown)?;
-        let rest = (1..first.member.of).filter_map(|index| stands(&asked.member(index)));
+        let first = self.stands(&asked, store).filter(|first| first.member.index == 0);
+        let first = first.ok_or(Refusal::field(Status::RQUERYFAIL))?;
+        let rest = (1..first.member.of).filter_map(|index| self.stands(&asked.member(index), store));
         let mut worst = first.end;
         for other in rest {
             worst = match (worst, other.end) {
@@ -94,6 +87,21 @@ impl Flow {
             message_state: worst.map_or(ENROUTE, |(state, _)| state.message_state()),
             done_at: worst.map(|(_, done_at)| done_at),
         })
+    }
+
+    /// One message: in the book, ended lately, or parked.
+    fn stands(&self, asked: &Asked<'_>, store: &dyn Store) -> Option<Standing> {
+        if let Some(standing) = standing(&self.book.lock(), asked) {
+            return Some(standing);
+        }
+        if let Some((end, from)) = self.ends.lock().find(asked.account, asked.id) {
+            let standing = Standing { member: end.member, end: Some((end.state, end.done_at)) };
+            return asked.is_from(from).then_some(standing);
+        }
+        let value = store.read(Space::Message, &[&asked.id.0.to_be_bytes()]).ok()?.pop()??;
+        let record = self.open_message(&value).ok()?;
+        let fits = record.account == *asked.account && asked.is_from(record.service_number);
+        fits.then_some(Standing { member: record.member, end: None })
     }
 
     /// The messages that have not ended among those an id stands for, in their order.

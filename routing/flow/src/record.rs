@@ -9,7 +9,7 @@ use veilgate_names::{
 };
 use veilgate_smpp::text::receipt::IdKey;
 
-use crate::delivery::{Content, Delivery};
+use crate::delivery::{Content, Delivery, Notice};
 use crate::label::{Label, tag_of_octets};
 use crate::live::{Body, Live};
 use crate::multi::Member;
@@ -22,6 +22,8 @@ const RECEIPT: u8 = 0;
 const REPLY: u8 = 1;
 /// Stands for no time of its own.
 const NOT_SCHEDULED: i64 = 0;
+/// What a message met on its way.
+const NOTICE: u8 = 2;
 
 /// A record that does not read back: damaged, or of a later version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -233,6 +235,13 @@ pub(crate) fn write_delivery(delivery: &Delivery, sealed: &[u8], out: &mut Vec<u
             w.i64(accepted_at.0);
             w.i64(done_at.0);
         }
+        Content::Notice { message, notice, accepted_at, at } => {
+            w.u8(NOTICE);
+            w.u64(message.0);
+            w.u8(notice.esm_class());
+            w.i64(accepted_at.0);
+            w.i64(at.0);
+        }
         Content::Reply { data_coding, has_header, code, .. } => {
             w.u8(REPLY);
             w.u16(code.map_or(0, |code| code.number));
@@ -260,13 +269,21 @@ pub(crate) fn read_delivery(
         text => Some(EncryptedDeviceId::parse(text).map_err(|_| RecordError)?),
     };
     let authorization = AuthorizationId::parse(r.text()?).map_err(|_| RecordError)?;
-    let content = if r.u8()? == RECEIPT {
+    let kind_of_content = r.u8()?;
+    let content = if kind_of_content == RECEIPT {
         Content::Receipt {
             message: MessageId(r.u64()?),
             state: FinalState::from_message_state(r.u8()?).ok_or(RecordError)?,
             code: Code::by_number(r.u16()?),
             accepted_at: Timestamp(r.i64()?),
             done_at: Timestamp(r.i64()?),
+        }
+    } else if kind_of_content == NOTICE {
+        Content::Notice {
+            message: MessageId(r.u64()?),
+            notice: Notice::from_esm_class(r.u8()?).ok_or(RecordError)?,
+            accepted_at: Timestamp(r.i64()?),
+            at: Timestamp(r.i64()?),
         }
     } else {
         let code = Code::by_number(r.u16()?);
@@ -339,6 +356,10 @@ impl<'a> Reader<'a> {
             2 => Ok(Next::Other),
             _ => Err(RecordError),
         }
+    }
+    /// Of a record that has no version of its own.
+    pub(crate) const fn plain(bytes: &'a [u8]) -> Self {
+        Self(bytes)
     }
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -473,6 +494,16 @@ mod tests {
             read_delivery(MessageId(9), enterprise, pseudonym, bytes, open)
         };
         assert_eq!(*read(&bytes).unwrap(), delivery);
+        let content = Content::Notice {
+            message: MessageId(9),
+            notice: Notice::UserAcknowledged,
+            accepted_at: Timestamp(1),
+            at: Timestamp(2),
+        };
+        let notice = Delivery { content, ..delivery.clone() };
+        bytes.clear();
+        write_delivery(&notice, &[], &mut bytes);
+        assert_eq!(*read(&bytes).unwrap(), notice);
         let content = Content::Reply {
             data_coding: 8,
             has_header: false,

@@ -24,6 +24,12 @@ impl Refusal {
         Self { reason: Reason::BadTime, status: Some(status) }
     }
 
+    /// What an SMSC did not do, with the status for it.
+    #[must_use]
+    pub fn by_network(status: Status) -> Self {
+        Self { reason: Reason::SmscRejected, status: Some(status) }
+    }
+
     /// The `command_status` for an account of this kind.
     #[must_use]
     pub fn status(self, kind: AccountKind) -> Status {

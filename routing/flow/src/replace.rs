@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use veilgate_admission::Account;
 use veilgate_names::{MessageId, Octets, Timestamp};
 use veilgate_smpp::codec::{Status, Tag};
 use veilgate_smpp::pdu::ReplaceSm;
@@ -11,18 +10,22 @@ use veilgate_smpp::text::time;
 
 use crate::book::{Book, Replacement};
 use crate::flow::Flow;
-use crate::live::{Live, Moment};
+use crate::held::Asking;
+use crate::live::{Body, Live, Moment};
 use crate::message::registered_delivery;
 use crate::query::Asked;
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
-use crate::turn::{SessionId, Step, Turn, Waiting};
+use crate::schedule::Times;
+use crate::state::Phase;
+use crate::turn::{Outcomes, SessionId, Step, Turn, Waiting};
 
 /// The fields of a `replace_sm`, checked.
 struct Wanted<'a> {
     text: &'a [u8],
     registered_delivery: u8,
-    expires_at: Option<Timestamp>,
+    schedule: &'a [u8],
+    validity: &'a [u8],
 }
 
 /// One message that is replaced: what it was, and its new record.
@@ -41,15 +44,32 @@ impl Flow {
     /// not known, does not wait any more, or is a part of a longer one.
     pub fn replace(
         &self,
-        account: &Account,
-        from: Waiting<SessionId>,
+        asking: &Asking<'_>,
         pdu: &ReplaceSm<'_>,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> Result<(), Refusal> {
+        let Asking { account, from, at, store } = *asking;
+        let asked = Asked::new(account, pdu.message_id, &pdu.source)?;
+        let wanted = self.wanted(pdu)?;
+        let held = self.hold_members(store, &asked, at);
+        let done = self.replace_held(&asked, from, &wanted, &held, at, turn);
+        if done.is_err() {
+            self.let_go(&held, at, outcomes);
+        }
+        done
+    }
+
+    fn replace_held(
+        &self,
+        asked: &Asked<'_>,
+        from: Waiting<SessionId>,
+        wanted: &Wanted<'_>,
+        held: &[MessageId],
         at: Moment,
         turn: &mut Turn,
     ) -> Result<(), Refusal> {
-        let asked = Asked::new(account, pdu.message_id, &pdu.source)?;
-        let wanted = self.wanted(pdu, at)?;
-        let replaced = self.put_replacements(&asked, &wanted, at)?;
+        let replaced = self.put_replacements(asked, wanted, held, at)?;
         let mut answer = Some((from, asked.id));
         for (place, one) in replaced.iter().enumerate() {
             if let Err(reason) = self.put_message(one.id, &one.record, &one.enterprise, turn) {
@@ -62,7 +82,7 @@ impl Flow {
         Ok(())
     }
 
-    fn wanted<'a>(&self, pdu: &ReplaceSm<'a>, at: Moment) -> Result<Wanted<'a>, Refusal> {
+    fn wanted<'a>(&self, pdu: &ReplaceSm<'a>) -> Result<Wanted<'a>, Refusal> {
         if pdu.sm_default_msg_id != 0 {
             return Err(Refusal::field(Status::RINVDFTMSGID));
         }
@@ -75,20 +95,11 @@ impl Flow {
         if text.len() > self.rules.max_text {
             return Err(Refusal::field(Status::RINVMSGLEN));
         }
-        match time::parse(pdu.schedule_delivery_time.as_bytes(), at.wall) {
-            Ok(None) => {}
-            Ok(Some(when)) if when <= at.wall => {}
-            _ => return Err(Refusal::time(Status::RINVSCHED)),
-        }
-        let until = time::parse(pdu.validity_period.as_bytes(), at.wall);
-        let until = until.map_err(|_| Refusal::time(Status::RINVEXPIRY))?;
-        if until.is_some_and(|until| until <= at.wall) {
-            return Err(Refusal::time(Status::RINVEXPIRY));
-        }
         Ok(Wanted {
             text,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
-            expires_at: until.map(|until| until.min(at.wall.plus(self.rules.max_validity))),
+            schedule: pdu.schedule_delivery_time.as_bytes(),
+            validity: pdu.validity_period.as_bytes(),
         })
     }
 
@@ -96,6 +107,7 @@ impl Flow {
         &self,
         asked: &Asked<'_>,
         wanted: &Wanted<'_>,
+        held: &[MessageId],
         at: Moment,
     ) -> Result<Vec<Replaced>, Refusal> {
         let failed = Refusal::field(Status::RREPLACEFAIL);
@@ -104,7 +116,9 @@ impl Flow {
         let mut new = Vec::with_capacity(members.len());
         for id in members {
             let live = book.of_account(asked.account, id).ok_or(failed)?;
-            new.push((id, replacement(live, wanted).ok_or(failed)?));
+            // What somebody else holds is being changed already.
+            let is_free = live.phase() != Phase::Scheduled || held.contains(&id);
+            new.push((id, self.replacement(live, wanted, at.wall)?.filter(|_| is_free).ok_or(failed)?));
         }
         if new.is_empty() {
             return Err(failed);
@@ -112,6 +126,39 @@ impl Flow {
         let done: Vec<Replaced> =
             new.into_iter().filter_map(|(id, new)| replace(&mut book, id, new, at)).collect();
         Ok(done)
+    }
+
+    /// What a message would become; none if it does not wait, or its text has a place in a longer one. Only what still waits
+    /// for its time can be given another.
+    fn replacement(
+        &self,
+        live: &Live,
+        wanted: &Wanted<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Replacement>, Refusal> {
+        let Some(body) = live.body.as_ref().filter(|body| live.waits() && body.part().is_none()) else {
+            return Ok(None);
+        };
+        let scheduled_at = match wanted.schedule {
+            [] => live.scheduled_at,
+            schedule => Times::read(schedule, &[], &self.rules, now)?.scheduled_at,
+        };
+        if scheduled_at != live.scheduled_at && live.phase() != Phase::Scheduled {
+            return Err(Refusal::time(Status::RINVSCHED));
+        }
+        let from = scheduled_at.unwrap_or(now).max(now);
+        let asked = time::parse(wanted.validity, from).map_err(|_| Refusal::time(Status::RINVEXPIRY))?;
+        let expires_at = asked.map_or(live.expires_at, |until| until.min(from.plus(self.rules.max_validity)));
+        if expires_at <= from {
+            return Err(Refusal::time(Status::RINVEXPIRY));
+        }
+        Ok(Some(Replacement {
+            body: Body { text: Octets::from(wanted.text), ..body.clone() },
+            registered_delivery: wanted.registered_delivery,
+            scheduled_at,
+            expires_at,
+            pause: Duration::ZERO,
+        }))
     }
 
     /// What cannot be sealed is as it was, and waits again.
@@ -122,17 +169,6 @@ impl Flow {
             turn.steps.push(Step::Retracted { message: one.id, pause: one.before.pause, receipt: None });
         }
     }
-}
-
-/// What a message would become; none if it does not wait, or its text has a place in a longer one.
-fn replacement(live: &Live, wanted: &Wanted<'_>) -> Option<Replacement> {
-    let body = live.body.as_ref().filter(|body| live.waits() && body.part().is_none())?;
-    Some(Replacement {
-        body: crate::live::Body { text: Octets::from(wanted.text), ..body.clone() },
-        registered_delivery: wanted.registered_delivery,
-        expires_at: wanted.expires_at.unwrap_or(live.expires_at),
-        pause: Duration::ZERO,
-    })
 }
 
 fn replace(book: &mut Book, id: MessageId, new: Replacement, at: Moment) -> Option<Replaced> {

@@ -100,6 +100,7 @@ impl Flow {
             flow.restore_part(message_id(&entry.key)?, &entry.value, at)?;
             Ok(|restored: &mut Restored| restored.parts += 1)
         })?;
+        restored.damaged += self.restore_repeats(store)?;
         self.restore_erasures(store)?;
         self.messages(store, at, turn, outcomes, &mut restored)?;
         if store.usage().damaged > 0 {

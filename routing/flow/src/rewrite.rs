@@ -6,7 +6,7 @@ use veilgate_smpp::codec::{EsmClass, OctetString};
 use veilgate_smpp::pdu::{NorthDeliver, ReceiptTlvs};
 use veilgate_smpp::text::receipt;
 
-use crate::delivery::{Content, Delivery};
+use crate::delivery::{Content, Delivery, Notice};
 
 /// `esm_class` of a receipt: message type "delivery receipt".
 const RECEIPT: u8 = 0x04;
@@ -38,6 +38,14 @@ pub fn with_deliver<R>(
                 ]),
             };
             (RECEIPT, 0, Some(tlvs), None)
+        }
+        Content::Notice { message, notice, accepted_at, at } => {
+            if *notice == Notice::Underway {
+                receipt::write_underway(&message.to_ascii(), *accepted_at, *at, scratch).ok()?;
+            }
+            let message_state = notice.message_state();
+            let tlvs = ReceiptTlvs { message_id: *message, message_state, network_error_code: None };
+            (notice.esm_class(), 0, Some(tlvs), None)
         }
         Content::Reply { data_coding, has_header, text, code } => {
             scratch.extend_from_slice(text);

@@ -14,7 +14,9 @@ use veilgate_identity::SlotRecord;
 use crate::book::Replacement;
 use crate::delivery::Delivery;
 use crate::live::Live;
+use crate::notice::Noticed;
 use crate::opt_out::{OptedOut, Refusal};
+use crate::repeats::RepeatKey;
 use crate::reply::{Part, Text};
 
 /// A north session, as the shell numbers them.
@@ -135,7 +137,11 @@ impl Turn {
         let waits = |step: &Step| {
             matches!(
                 step,
-                Step::Accept { .. } | Step::Notify(_) | Step::Answer { .. } | Step::Replaced { .. }
+                Step::Accept { .. }
+                    | Step::Notify(_)
+                    | Step::Answer { .. }
+                    | Step::Replaced { .. }
+                    | Step::Repeated { .. }
             )
         };
         match self.steps.as_slice() {
@@ -158,6 +164,8 @@ pub(crate) enum Step {
     Reply { answer: Waiting<LinkId>, deliveries: Vec<Arc<Delivery>>, cdr: Option<Arc<Cdr>> },
     /// A refusal is on disk: the SMSC is answered, the notary will hear of it.
     OptOut { answer: Option<Waiting<LinkId>>, refusal: Box<Refusal> },
+    /// A notice is on disk: the SMSC it came from is answered, it waits for its account.
+    Notice { answer: Option<Waiting<LinkId>>, delivery: Arc<Delivery> },
     /// A part of a long reply is on disk: the SMSC is answered, the part waits for the others.
     Part { answer: Waiting<LinkId>, part: Box<Part> },
     /// A long reply became deliveries, and its parts are gone.
@@ -177,6 +185,10 @@ pub(crate) enum Step {
     Answer { to: Waiting<SessionId>, id: MessageId },
     /// A message's new content is durable: it waits again, and its sender is answered.
     Replaced { message: MessageId, before: Box<Replacement>, answer: Option<(Waiting<SessionId>, MessageId)> },
+    /// A submit is remembered, in case it is repeated.
+    Remembered { message: MessageId, key: RepeatKey },
+    /// A repeated submit: its first is durable by now, or was forgotten because it could not be.
+    Repeated { to: Waiting<SessionId>, id: MessageId, key: RepeatKey },
     /// Somebody waits for the bare fact (revocations, imports).
     Notify(Box<dyn FnOnce(bool) + Send>),
 }
@@ -209,8 +221,23 @@ pub struct Outcomes {
     pub opt_outs: Vec<OptedOut>,
     /// Whether parked messages want to be read back: see [`crate::Flow::recall`].
     pub recall: bool,
+    /// What accounts asked to be told, to become deliveries of the same turn.
+    pub(crate) noticed: Vec<Noticed>,
+    /// Messages that an SMSC has and is asked to take back.
+    pub cancellations: Vec<Cancellation>,
     /// Counted, for metrics.
     pub counts: Counts,
+}
+
+/// A message that an SMSC has and is asked to take back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cancellation {
+    /// The message.
+    pub message: MessageId,
+    /// The index of its channel.
+    pub channel: u16,
+    /// Who asked for it and waits for the result, if anybody does.
+    pub asked: Option<Waiting<SessionId>>,
 }
 
 /// What a south `deliver_sm` is answered with.

@@ -27,11 +27,13 @@ pub enum Space {
     OptOut,
     /// How often authorizations were used today.
     Usage,
+    /// Submits that may be repeated, by a hash.
+    Repeat,
 }
 
 impl Space {
     /// Every space, in the order of the tags.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Message,
         Self::State,
         Self::Delivery,
@@ -44,6 +46,7 @@ impl Space {
         Self::Pin,
         Self::Usage,
         Self::OptOut,
+        Self::Repeat,
     ];
 
     /// Whether a scan meets the records in the order of their keys. In the others it meets them in an order of the
@@ -53,7 +56,13 @@ impl Space {
     pub const fn is_ordered(self) -> bool {
         !matches!(
             self,
-            Self::Authorization | Self::Revocation | Self::Slot | Self::Pin | Self::OptOut | Self::Usage
+            Self::Authorization
+                | Self::Revocation
+                | Self::Slot
+                | Self::Pin
+                | Self::OptOut
+                | Self::Usage
+                | Self::Repeat
         )
     }
 
@@ -79,6 +88,7 @@ impl Space {
             Self::Pin => "pin",
             Self::OptOut => "opt_out",
             Self::Usage => "usage",
+            Self::Repeat => "repeat",
         }
     }
 
@@ -98,6 +108,7 @@ impl Space {
             Self::Pin => 10,
             Self::OptOut => 12,
             Self::Usage => 11,
+            Self::Repeat => 13,
         }
     }
 
@@ -117,6 +128,7 @@ impl Space {
             10 => Self::Pin,
             12 => Self::OptOut,
             11 => Self::Usage,
+            13 => Self::Repeat,
             _ => return None,
         })
     }

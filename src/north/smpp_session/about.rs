@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use veilgate_admission::Account;
-use veilgate_flow::{Found, Moment, MultiResult, Refusal, Turn};
+use veilgate_flow::{Asking, Flow, Found, Moment, MultiResult, Outcomes, Refusal, Turn};
 use veilgate_names::Reason;
 use veilgate_smpp::codec::{CString, Status, Time};
 use veilgate_smpp::pdu::{CancelSm, QueryResult, QuerySm, ReplaceSm, SubmitMulti};
@@ -56,7 +56,9 @@ impl Connection {
     }
 
     pub(super) fn query(&mut self, sequence: u32, pdu: &QuerySm<'_>, at: Moment) {
-        let found = self.entitled(at).and_then(|account| self.shared.hub.flow.query(&account, pdu));
+        let found = self
+            .entitled(at)
+            .and_then(|account| self.shared.hub.flow.query(&account, pdu, &*self.shared.store));
         match found {
             Ok(found) => self.tell(sequence, found),
             Err(refusal) => {
@@ -82,19 +84,27 @@ impl Connection {
 
     pub(super) fn cancel(&mut self, sequence: u32, pdu: &CancelSm<'_>, at: Moment, turn: &mut Turn) {
         self.begin(sequence, Kind::Cancel, at);
-        let from = self.waiting(sequence);
-        let done = self.entitled(at);
-        let done = done.and_then(|account| self.shared.hub.flow.cancel(&account, from, pdu, at, turn));
-        if let Err(refusal) = done {
-            self.refused(sequence, refusal);
-        }
+        self.ask(sequence, at, |flow, asking, outcomes| flow.cancel(asking, pdu, turn, outcomes));
     }
 
     pub(super) fn replace(&mut self, sequence: u32, pdu: &ReplaceSm<'_>, at: Moment, turn: &mut Turn) {
         self.begin(sequence, Kind::Replace, at);
+        self.ask(sequence, at, |flow, asking, outcomes| flow.replace(asking, pdu, turn, outcomes));
+    }
+
+    fn ask(
+        &mut self,
+        sequence: u32,
+        at: Moment,
+        what: impl FnOnce(&Flow, &Asking<'_>, &mut Outcomes) -> Result<(), Refusal>,
+    ) {
         let from = self.waiting(sequence);
-        let done = self.entitled(at);
-        let done = done.and_then(|account| self.shared.hub.flow.replace(&account, from, pdu, at, turn));
+        let mut outcomes = Outcomes::default();
+        let done = self.entitled(at).and_then(|account| {
+            let asking = Asking { account: &account, from, at, store: &*self.shared.store };
+            what(&self.shared.hub.flow, &asking, &mut outcomes)
+        });
+        self.shared.hub.dispatch(outcomes);
         if let Err(refusal) = done {
             self.refused(sequence, refusal);
         }

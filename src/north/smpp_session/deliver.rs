@@ -11,7 +11,8 @@ impl Connection {
     /// Sends what waits for the account, as far as the window goes.
     pub(super) fn deliver(&mut self, now: Monotonic) {
         let Some(bound) = self.bound.as_ref().filter(|bound| bound.receives) else { return };
-        if self.session.window_free_out() == 0 {
+        // Who has closed its half cannot answer any more.
+        if self.session.window_free_out() == 0 || self.read_closed.is_some() {
             return;
         }
         let outbox = self.shared.hub.flow.outbox(bound.ticket.account().id());

@@ -101,6 +101,10 @@ impl Connection {
         for (sequence, result) in self.mailbox.take_answers() {
             match result {
                 Ok(id) => self.respond(sequence, Status::OK, Some(id), None),
+                // Only an SMSC that was asked to take a message back refuses so late.
+                Err(Reason::SmscRejected) => {
+                    self.refuse(sequence, Refusal::by_network(Status::RCANCELFAIL), kind);
+                }
                 Err(reason) => self.refuse(sequence, reason.into(), kind),
             }
         }

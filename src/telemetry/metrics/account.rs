@@ -34,6 +34,8 @@ pub struct AccountMetrics {
     pub deliveries_acknowledged: Counter,
     /// `deliver_sm`s put back to be sent again.
     pub deliveries_retried: Counter,
+    /// Receipts let go that it did not fetch in time.
+    pub receipts_dropped: Counter,
     refused: Family<[Label; 2], Counter>,
     account: Cow<'static, str>,
 }
@@ -62,6 +64,7 @@ pub(super) struct Families {
     deliveries_sent: Family<[Label; 1], Counter>,
     deliveries_acknowledged: Family<[Label; 1], Counter>,
     deliveries_retried: Family<[Label; 1], Counter>,
+    receipts_dropped: Family<[Label; 1], Counter>,
 }
 
 impl Families {
@@ -91,6 +94,11 @@ impl Families {
                 "deliveries_retried",
                 "Receipts and replies put back to be sent to an account again",
             ),
+            receipts_dropped: family(
+                into,
+                "receipts_dropped",
+                "Receipts let go that an account did not fetch in time",
+            ),
         }
     }
 
@@ -109,6 +117,7 @@ impl Families {
             deliveries_sent: self.deliveries_sent.get_or_create_owned(&labels),
             deliveries_acknowledged: self.deliveries_acknowledged.get_or_create_owned(&labels),
             deliveries_retried: self.deliveries_retried.get_or_create_owned(&labels),
+            receipts_dropped: self.receipts_dropped.get_or_create_owned(&labels),
             refused: self.refused.clone(),
             account,
         }

@@ -38,6 +38,8 @@ pub struct ChannelMetrics {
     pub replies: Counter,
     /// Attempts to connect.
     pub connects: Counter,
+    /// `cancel_sm`s written.
+    pub cancels: Counter,
 }
 
 pub(super) struct Families {
@@ -53,6 +55,7 @@ pub(super) struct Families {
     receipts_intermediate: Family<[Label; 1], Counter>,
     replies: Family<[Label; 1], Counter>,
     connects: Family<[Label; 1], Counter>,
+    cancels: Family<[Label; 1], Counter>,
 }
 
 impl Families {
@@ -81,6 +84,7 @@ impl Families {
             ),
             replies: family(into, "channel_replies", "Replies of subscribers from an SMSC"),
             connects: family(into, "channel_connects", "Attempts to connect to an SMSC"),
+            cancels: family(into, "channel_cancels", "Messages an SMSC was asked to take back"),
         }
     }
 
@@ -103,6 +107,7 @@ impl Families {
             receipts_intermediate: self.receipts_intermediate.get_or_create_owned(&labels),
             replies: self.replies.get_or_create_owned(&labels),
             connects: self.connects.get_or_create_owned(&labels),
+            cancels: self.cancels.get_or_create_owned(&labels),
         }
     }
 }

@@ -87,6 +87,29 @@ pub struct SouthSubmit<'a> {
     pub more_messages_to_send: Option<bool>,
 }
 
+/// The only `cancel_sm` that the gateway sends south: by the SMSC's own id, so that no number is needed.
+#[derive(Debug, Clone, Copy)]
+pub struct SouthCancel<'a> {
+    /// The service the message was submitted for.
+    pub service_type: CString<'a, 5>,
+    /// The SMSC's id, as it came.
+    pub message_id: CString<'a, 64>,
+    /// The source it was submitted with.
+    pub source: Address<'a>,
+}
+
+impl SouthCancel<'_> {
+    /// Appends the PDU; its destination is empty, as it may be beside an id (SMPP 3.4, 4.9.1).
+    pub fn encode(&self, sequence: u32, out: &mut BytesMut) {
+        let mut pdu = Writer::begin(out, CommandId::CANCEL_SM, Status::OK, sequence, 128);
+        pdu.c_string(self.service_type.as_bytes());
+        pdu.c_string(self.message_id.as_bytes());
+        pdu.address(&self.source);
+        pdu.octets(&[0, 0, 0]);
+        pdu.finish();
+    }
+}
+
 impl SouthSubmit<'_> {
     /// Appends the PDU.
     pub fn encode(&self, sequence: u32, out: &mut BytesMut) {

@@ -7,14 +7,14 @@ use super::machine::Session;
 use super::receive::{Role, Sealed};
 use super::state::{End, Phase};
 use crate::codec::{CString, CommandId, Frame, Status, Tag, Tlvs};
-use crate::pdu::{Bind, BindMode, DataSmResp, DeliverSmResp, Pdu, PduError, SouthSubmit};
+use crate::pdu::{Bind, BindMode, DataSmResp, DeliverSmResp, Pdu, PduError, SouthCancel, SouthSubmit};
 use crate::side::South;
 
 impl Role for South {}
 
 impl Sealed for South {
     const END: End = End::Client;
-    const ANSWER: CommandId = CommandId::SUBMIT_SM_RESP;
+    const ANSWERS: &'static [CommandId] = &[CommandId::SUBMIT_SM_RESP, CommandId::CANCEL_SM_RESP];
 
     fn answer<'b>(frame: Frame<'b>) -> (Option<&'b [u8]>, Option<u8>) {
         // A body that cannot be read still answers: the message was taken, only its id is lost.
@@ -101,6 +101,16 @@ impl Session<South> {
             reduced = without_tlvs(message)?;
             &reduced
         };
+        let sequence = self.reserve(BindMode::may_transmit, SendError::NotTransmitter, token, now)?;
+        message.encode(sequence, &mut self.out);
+        Ok(())
+    }
+
+    /// Takes a message back; the outcome comes with `token`.
+    ///
+    /// # Errors
+    /// As [`Self::submit`], but [`SendError::NeedsTlv`].
+    pub fn cancel(&mut self, message: &SouthCancel<'_>, token: u64, now: Monotonic) -> Result<(), SendError> {
         let sequence = self.reserve(BindMode::may_transmit, SendError::NotTransmitter, token, now)?;
         message.encode(sequence, &mut self.out);
         Ok(())

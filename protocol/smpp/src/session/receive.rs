@@ -20,8 +20,8 @@ mod sealed {
     pub trait Sealed: Side {
         /// Which end.
         const END: End;
-        /// The response to what we send through the window.
-        const ANSWER: CommandId;
+        /// The responses to what we send through the window.
+        const ANSWERS: &'static [CommandId];
 
         /// The message id and congestion of such a response.
         fn answer<'b>(frame: Frame<'b>) -> (Option<&'b [u8]>, Option<u8>);
@@ -155,7 +155,7 @@ impl<S: Role> Session<S> {
         let header = frame.header;
         let sequence = header.sequence_number;
         let nack = header.command_id == CommandId::GENERIC_NACK;
-        let answers = nack || header.command_id == S::ANSWER;
+        let answers = nack || S::ANSWERS.contains(&header.command_id);
         if let Some(matched) = answers.then(|| self.window.answer(sequence)).flatten() {
             return Some(self.matched(matched, frame, nack));
         }

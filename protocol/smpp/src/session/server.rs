@@ -27,7 +27,7 @@ impl Role for North {}
 
 impl Sealed for North {
     const END: End = End::Server;
-    const ANSWER: CommandId = CommandId::DELIVER_SM_RESP;
+    const ANSWERS: &'static [CommandId] = &[CommandId::DELIVER_SM_RESP];
 
     /// The north's `message_id` is not used, and the gateway does not slow down for its clients.
     fn answer<'b>(_: Frame<'b>) -> (Option<&'b [u8]>, Option<u8>) {

@@ -114,10 +114,35 @@ pub fn write_text(
     error: u16,
     out: &mut Vec<u8>,
 ) -> Result<(), TextError> {
+    let delivered = state == FinalState::Delivered;
+    write(id, submitted, done, (state.stat(), delivered), error, out)
+}
+
+/// Appends the same text for a message that is on its way: `stat:ENROUTE`, and when that was found as its done date.
+///
+/// # Errors
+/// As [`write_text`].
+pub fn write_underway(
+    id: &[u8],
+    submitted: Timestamp,
+    found: Timestamp,
+    out: &mut Vec<u8>,
+) -> Result<(), TextError> {
+    write(id, submitted, found, ("ENROUTE", false), 0, out)
+}
+
+fn write(
+    id: &[u8],
+    submitted: Timestamp,
+    done: Timestamp,
+    (stat, delivered): (&str, bool),
+    error: u16,
+    out: &mut Vec<u8>,
+) -> Result<(), TextError> {
     if id.is_empty() || id.len() > MAX_ID {
         return Err(TextError::ReceiptId);
     }
-    let delivered: &[u8] = if state == FinalState::Delivered { b"001" } else { b"000" };
+    let delivered: &[u8] = if delivered { b"001" } else { b"000" };
     let digit = |value: u16| b'0' + u8::try_from(value % 10).unwrap_or(0);
     let error = error.min(999);
     let pieces: [&[u8]; 13] = [
@@ -130,7 +155,7 @@ pub fn write_text(
         b" done date:",
         &done.receipt_date(),
         b" stat:",
-        state.stat().as_bytes(),
+        stat.as_bytes(),
         b" err:",
         &[digit(error / 100), digit(error / 10), digit(error)],
         b" text:",

@@ -30,6 +30,7 @@ fn config(name: &str, password: &str) -> AccountConfig {
         rate_per_bind: None,
         certificate: None,
         suspended: false,
+        dedupe: None,
         default_service_number: None,
         guessing: GuessingPolicy::default(),
     }

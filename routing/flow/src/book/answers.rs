@@ -79,6 +79,7 @@ impl Book {
                     put_state(turn, live, &entry.rules.id, None);
                 }
                 self.set_deadline(id, at.mono.plus(self.rules.report_timeout));
+                outcomes.cancellations.extend(self.overdue_cancellation(id));
                 let early = self.correlate.learn(channel, &key, id)?;
                 outcomes.counts.receipts_early += 1;
                 outcomes.counts.receipts_matched += 1;
@@ -158,6 +159,9 @@ impl Book {
             FinalState::Expired => Some(Reason::Expired),
             _ => Some(Reason::SmscUndelivered),
         };
+        // The end of what was revoked under way is marked, whatever it is.
+        let revoked = self.live.get(&id).is_some_and(|live| live.authorization.is_revoked());
+        let reason = if revoked { Some(Reason::AuthRevoked) } else { reason };
         let mut ended = self.end(id, state, reason, error, at)?;
         ended.by_receipt = true;
         ended.receipt = answer;

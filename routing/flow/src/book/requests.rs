@@ -6,13 +6,15 @@ use veilgate_names::{AccountId, FinalState, MessageId, Reason, Timestamp};
 
 use super::Book;
 use crate::live::{Body, ContentFacts, Ended, Live, Moment};
-use crate::state::Event;
+use crate::state::{Event, Phase};
+use crate::turn::Outcomes;
 
 /// What `replace_sm` puts in the place of what was.
 #[derive(Debug, Clone)]
 pub(crate) struct Replacement {
     pub(crate) body: Body,
     pub(crate) registered_delivery: u8,
+    pub(crate) scheduled_at: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
     /// How much longer it was to wait before its next attempt.
     pub(crate) pause: Duration,
@@ -46,6 +48,10 @@ impl Book {
     /// on). Gives what was there before.
     pub(crate) fn replace(&mut self, id: MessageId, new: Replacement, at: Moment) -> Option<Replacement> {
         let live = self.live.get_mut(&id)?;
+        // What is held is in no queue.
+        if live.phase() == Phase::Scheduled {
+            return put(live, new);
+        }
         if live.body.is_none() || !live.life.on(Event::Changed) {
             return None;
         }
@@ -57,6 +63,14 @@ impl Book {
             before.pause = entry.0.since(at.mono);
         }
         Some(before)
+    }
+
+    /// The change is durable, or undone: the message waits again, after the pause.
+    pub(crate) fn replaced(&mut self, id: MessageId, pause: Duration, at: Moment, outcomes: &mut Outcomes) {
+        match self.let_go(id) {
+            Some(live) => self.take_in(live, at, outcomes),
+            None => self.retracted(id, pause, at, outcomes),
+        }
     }
 
     /// The change could not be written down: what was there before is there again.
@@ -73,11 +87,13 @@ fn put(live: &mut Live, new: Replacement) -> Option<Replacement> {
     let before = Replacement {
         body,
         registered_delivery: live.registered_delivery,
+        scheduled_at: live.scheduled_at,
         expires_at: live.expires_at,
         pause: Duration::ZERO,
     };
     live.facts = facts;
     live.registered_delivery = new.registered_delivery;
+    live.scheduled_at = new.scheduled_at;
     live.expires_at = new.expires_at;
     Some(before)
 }

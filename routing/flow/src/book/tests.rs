@@ -46,6 +46,7 @@ pub(super) fn channel(id: &str, retry_unknown: bool) -> ChannelRules {
         national: false,
         retry_unknown,
         retry: Arc::default(),
+        cancel: false,
     }
 }
 

@@ -7,6 +7,7 @@ use veilgate_names::{AccountKind, ChannelId, Reason};
 use veilgate_store::{Space, StoreError};
 
 use super::Flow;
+use crate::book::Book;
 use crate::delivery::{Content, Delivery};
 use crate::ended::Ends;
 use crate::live::{Ended, Live, Moment};
@@ -59,6 +60,10 @@ impl Flow {
                     outcomes.cdrs.extend(refusal.cdr);
                     deliveries.extend(refusal.deliveries);
                 }
+                Step::Notice { answer, delivery } => {
+                    outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Taken)));
+                    deliveries.push(delivery);
+                }
                 Step::Part { answer, part } => {
                     outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
                     self.parts.lock().insert(*part, at.mono);
@@ -68,20 +73,7 @@ impl Flow {
                     outcomes.cdrs.extend(cdr);
                     deliveries.extend(replies);
                 }
-                Step::Slot(record) => self.gate.slots.stored(&record),
-                Step::SlotFreed(record) => self.gate.slots.freed(&record),
-                Step::Retracted { message, pause, receipt } => {
-                    outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
-                    book.retracted(message, pause, at, outcomes);
-                }
-                Step::Registered(authorization) => authorization.record_is_durable(),
-                Step::Pinned(record) => self.gate.identity.pins().written(&record),
-                Step::Answer { to, id } => outcomes.answers.push((to, Ok(id))),
-                Step::Replaced { message, before, answer } => {
-                    book.retracted(message, before.pause, at, outcomes);
-                    outcomes.answers.extend(answer.map(|(to, id)| (to, Ok(id))));
-                }
-                Step::Notify(notify) => notify(true),
+                step => self.follow(step, &mut book, at, outcomes),
             }
         }
         self.survey(&mut book, at, outcomes);
@@ -90,6 +82,40 @@ impl Flow {
         for delivery in deliveries {
             outcomes.accounts.push(delivery.account.clone());
             self.outbox(&delivery.account).lock().push(delivery);
+        }
+    }
+
+    /// What follows besides, from which no delivery comes.
+    fn follow(&self, step: Step, book: &mut Book, at: Moment, outcomes: &mut Outcomes) {
+        match step {
+            Step::Slot(record) => self.gate.slots.stored(&record),
+            Step::SlotFreed(record) => self.gate.slots.freed(&record),
+            Step::Retracted { message, pause, receipt } => {
+                outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
+                book.retracted(message, pause, at, outcomes);
+            }
+            Step::Registered(authorization) => authorization.record_is_durable(),
+            Step::Pinned(record) => self.gate.identity.pins().written(&record),
+            Step::Answer { to, id } => outcomes.answers.push((to, Ok(id))),
+            Step::Repeated { to, id, key } => {
+                let held = self.repeats.lock().holds(key, id);
+                outcomes.answers.push((to, if held { Ok(id) } else { Err(Reason::Internal) }));
+            }
+            Step::Replaced { message, before, answer } => {
+                book.replaced(message, before.pause, at, outcomes);
+                outcomes.answers.extend(answer.map(|(to, id)| (to, Ok(id))));
+            }
+            Step::Notify(notify) => notify(true),
+            // Handled where they are met, or done when they are durable.
+            Step::Accept { .. }
+            | Step::Send { .. }
+            | Step::Finish { .. }
+            | Step::Reply { .. }
+            | Step::OptOut { .. }
+            | Step::Notice { .. }
+            | Step::Part { .. }
+            | Step::Text { .. }
+            | Step::Remembered { .. } => {}
         }
     }
 
@@ -131,6 +157,9 @@ impl Flow {
             Step::OptOut { answer, .. } => {
                 outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Later)));
             }
+            Step::Notice { answer, .. } => {
+                outcomes.deliver_answers.extend(answer.map(|answer| (answer, DeliverAnswer::Later)));
+            }
             Step::Part { answer, part } => {
                 self.parts.lock().give_back(part.key.subscriber, 1);
                 outcomes.deliver_answers.push((answer, DeliverAnswer::Later));
@@ -144,12 +173,13 @@ impl Flow {
                 self.book.lock().retracted(message, pause, at, outcomes);
             }
             Step::Registered(_) | Step::Pinned(_) | Step::Slot(_) | Step::SlotFreed(_) => {}
-            Step::Answer { to, .. } => outcomes.answers.push((to, Err(reason))),
+            Step::Answer { to, .. } | Step::Repeated { to, .. } => outcomes.answers.push((to, Err(reason))),
+            Step::Remembered { message, key } => self.repeats.lock().forget_message(key, message),
             Step::Replaced { message, before, answer } => {
                 let mut book = self.book.lock();
                 let pause = before.pause.max(self.rules.store_retry);
                 book.replace_failed(message, *before);
-                book.retracted(message, pause, at, outcomes);
+                book.replaced(message, pause, at, outcomes);
                 outcomes.answers.extend(answer.map(|(to, _)| (to, Err(reason))));
             }
             Step::Notify(notify) => notify(false),

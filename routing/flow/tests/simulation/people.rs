@@ -126,6 +126,7 @@ pub(crate) fn accounts() -> Vec<AccountConfig> {
         rate_per_bind: None,
         certificate: None,
         suspended: false,
+        dedupe: None,
         default_service_number: None,
         guessing: GuessingPolicy { action: GuessingAction::Off, ..GuessingPolicy::default() },
     };
@@ -146,6 +147,7 @@ pub(crate) fn channel(index: usize, enabled: bool, retry_unknown: bool) -> Chann
         alphabet: DefaultAlphabet::Gsm7,
         national: false,
         retry_unknown,
+        cancel: false,
         retry: Arc::new(retries()),
     }
 }

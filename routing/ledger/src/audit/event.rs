@@ -93,6 +93,8 @@ pub enum AuditEvent {
     AuthorizationRevoked { authorization: AuthorizationId },
     /// A person refused messages of an enterprise; an authorization that the notary was told of, if there was one.
     OptedOut { enterprise: EnterpriseId, authorization: Option<AuthorizationId> },
+    /// Receipts were let go that their account did not fetch within their lifetime.
+    ReceiptsDropped { account: AccountId, count: u64 },
     /// Many authorizations were revoked in one request: how many, and the SM3 of their ids, each with a line feed behind
     /// it, in the order of the request.
     AuthorizationsRevoked { count: u64, ids_sm3: Sm3Hash },
@@ -286,6 +288,7 @@ impl AuditEvent {
             Self::AuthorizationsRefused { .. } => "authorizations_refused",
             Self::AuthorizationRevoked { .. } => "authorization_revoked",
             Self::OptedOut { .. } => "opted_out",
+            Self::ReceiptsDropped { .. } => "receipts_dropped",
             Self::AuthorizationsRevoked { .. } => "authorizations_revoked",
             Self::EnterpriseRevoked { .. } => "enterprise_revoked",
             Self::AuthorizationsPurged { .. } => "authorizations_purged",
@@ -392,6 +395,7 @@ impl AuditEvent {
             | Self::AccountFrozen { .. }
             | Self::AccountUnfrozen { .. }
             | Self::OptedOut { .. }
+            | Self::ReceiptsDropped { .. }
             | Self::AuthorizationRevoked { .. }
             | Self::RevocationRefused { .. } => self.write_consent_fields(line),
             Self::CdrFilesPurged { .. }

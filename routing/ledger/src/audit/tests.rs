@@ -55,6 +55,7 @@ fn consent_events() -> Vec<AuditEvent> {
         AuditEvent::EnterpriseRevoked { enterprise, count: 7 },
         AuditEvent::AuthorizationsPurged { count: 5 },
         AuditEvent::AuthorizationsErased { count: 2 },
+        AuditEvent::ReceiptsDropped { account: AccountId::parse("shop").unwrap(), count: 2 },
     ]
 }
 

@@ -26,6 +26,10 @@ impl AuditEvent {
             Self::AccountFrozen { account } | Self::AccountUnfrozen { account } => {
                 line.text("account", account.as_str());
             }
+            Self::ReceiptsDropped { account, count } => {
+                line.text("account", account.as_str());
+                line.number("count", *count);
+            }
             Self::OptedOut { enterprise, authorization } => {
                 line.text("enterprise", enterprise.as_str());
                 if let Some(authorization) = authorization {
