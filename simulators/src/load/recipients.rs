@@ -140,6 +140,11 @@ impl Recipients {
         (self.slice(start, middle), self.slice(middle, end))
     }
 
+    /// How often the recipient of message `number` had its turn before.
+    pub(super) fn round(&self, number: u64) -> u64 {
+        number / u64::try_from(self.places.len()).unwrap_or(1).max(1)
+    }
+
     fn slice(&self, from: u32, to: u32) -> &[u8] {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         self.octets.get(from..usize::try_from(to).unwrap_or(0)).unwrap_or_default()

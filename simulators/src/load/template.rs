@@ -129,7 +129,8 @@ impl Template {
             self.number(out, base + at, fill.number);
         }
         if let Some((at, octets)) = encoded.reference_at {
-            let reference = fill.number.to_be_bytes();
+            // A person's next text must have another reference; those of others are their own.
+            let reference = fill.recipients.round(fill.turn).to_be_bytes();
             raw::patch(out, base + at, reference.get(8 - octets..).unwrap_or_default());
         }
         if !fill.receipt || part + 1 < self.parts.len() {

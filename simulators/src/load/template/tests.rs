@@ -34,7 +34,11 @@ fn sent(kind: &Kind, recipients: &Recipients, receipt: bool) -> Vec<Message> {
     let template = Template::new(&Address::guess("10690001"), kind).unwrap();
     let one = |part| {
         let mut out = Vec::new();
-        template.put(&mut out, part, Fill { sequence: 5, number: 123_456, receipt, recipients, turn: 0 });
+        template.put(
+            &mut out,
+            part,
+            Fill { sequence: 5, number: 123_456, receipt, recipients, turn: 123_456 },
+        );
         let frame = Frame { id: 4, status: 0, sequence: 5, octets: Bytes::from(out) };
         Message::from_pdu(frame.command().unwrap().pdu().unwrap()).unwrap()
     };
