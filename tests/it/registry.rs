@@ -180,7 +180,7 @@ async fn an_import_is_one_notarys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_ended_is_forgotten() {
     let quick = "registry = { keep_expired = \"3s\" }\n\
-                 flow = { default_validity = \"1s\", max_validity = \"1s\", report_timeout = \"1s\", reply_grace = \"1s\" }";
+                 flow = { max_schedule = \"1s\", default_validity = \"1s\", max_validity = \"1s\", report_timeout = \"1s\", reply_grace = \"1s\" }";
     let mut gateway = Plan::new().config(quick).start().await;
     let now = veilgate::clock::wall();
     let hour = std::time::Duration::from_secs(3600);
