@@ -197,7 +197,7 @@ pub async fn play(plan: Plan, mut progress: impl FnMut(&Progress) + Send) -> Res
     if let Some((_, task)) = callbacks {
         task.abort();
     }
-    totals.take(&shared, begun);
+    totals.step(&shared, begun);
     let report = totals.report(&shared, begun);
     match refused {
         Some(status) if report.submitted == 0 => Err(LoadError::Refused(status)),

@@ -116,7 +116,12 @@ impl Processes {
     }
 
     pub(super) fn report(&self) -> Vec<ProcessReport> {
-        self.0.iter().filter_map(Process::report).collect()
+        let absent = |process: &Process| ProcessReport {
+            name: process.name.clone(),
+            gone: true,
+            ..ProcessReport::default()
+        };
+        self.0.iter().map(|process| process.report().unwrap_or_else(|| absent(process))).collect()
     }
 }
 
@@ -184,6 +189,14 @@ mod tests {
             (0..=100).map(|second| sample(second, 50_000 + u64::from(second) * 1_000)).collect();
         assert!((slope(&growing) - 3_600.0).abs() < 1e-6, "{}", slope(&growing));
         assert!(slope(&growing[..2]).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_process_that_never_was_is_gone() {
+        let mut processes = Processes::new(&[("nobody".to_owned(), u32::MAX)]);
+        processes.sample(1.0, 0, true);
+        let report = processes.report();
+        assert!(!report[0].gone && report[0].name == OWN && report[1].gone && report[1].name == "nobody");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::receipt::STATES;
 /// Points a series may have; beyond it two become one.
 const POINTS: usize = 7_200;
 
+/// The shortest interval that makes a point, in seconds.
+const LEAST_SECONDS: f64 = 0.005;
 /// Accounts whose latencies are told apart.
 const ACCOUNTS: usize = 32;
 
@@ -172,7 +174,10 @@ impl Totals {
         let measured = self.take(shared, begun);
         self.processes.sample(self.now.at, self.now.accepted, measured);
         let progress = self.progress(shared);
-        self.keep(&progress);
+        // What is left after the last interval is worth a point only if it is long enough for a rate.
+        if self.points.is_empty() || self.now.at - self.at_point.at >= LEAST_SECONDS {
+            self.keep(&progress);
+        }
         self.window.reset();
         self.at_point = self.now.clone();
         progress

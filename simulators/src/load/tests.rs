@@ -35,6 +35,7 @@ async fn an_open_loop_keeps_its_rate() {
     options.binds = 3;
     let report = run(options, quiet).await.unwrap();
     assert_eq!((report.accepted, report.full_trips), (1_000, 1_000));
+    assert!(!report.series.is_empty() && report.processes.iter().all(|process| !process.gone));
     assert!((0.45..15.0).contains(&report.seconds), "{}", report.seconds);
     assert!(report.receipt.p50_us >= 30_000);
 }
