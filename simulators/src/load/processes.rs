@@ -6,6 +6,8 @@ use crate::machine::Usage;
 
 /// Share of a run that is taken for warm-up: memory's slope counts from there.
 const WARM_UP: f64 = 0.25;
+/// Memory has no slope in less than this.
+const LEAST_SECONDS: f64 = 60.0;
 
 /// Name of the generator itself.
 pub(super) const OWN: &str = "generator";
@@ -35,7 +37,8 @@ pub struct ProcessReport {
     pub resident_bytes: u64,
     /// At most.
     pub resident_max_bytes: u64,
-    /// How resident memory grows after the warm-up (the first quarter), by least squares, in percent of its mean an hour.
+    /// How resident memory grows after the warm-up (the first quarter), by least squares, in percent of its mean an hour;
+    /// 0 if that is less than a minute.
     pub resident_slope_percent_per_hour: f64,
     /// Descriptors at the end of the warm-up and in the end.
     pub descriptors: (u64, u64),
@@ -153,9 +156,10 @@ impl Process {
     }
 }
 
-/// Growth of resident memory by least squares, in percent of its mean an hour; 0 below three samples.
+/// Growth of resident memory by least squares, in percent of its mean an hour; 0 below a minute, which tells nothing.
 fn slope(samples: &[Sample]) -> f64 {
-    if samples.len() < 3 {
+    let span = samples.first().zip(samples.last()).map_or(0.0, |(first, last)| last.at - first.at);
+    if samples.len() < 3 || span < LEAST_SECONDS {
         return 0.0;
     }
     #[expect(clippy::cast_precision_loss, reason = "octets below 2^53")]
@@ -188,7 +192,7 @@ mod tests {
         let growing: Vec<Sample> =
             (0..=100).map(|second| sample(second, 50_000 + u64::from(second) * 1_000)).collect();
         assert!((slope(&growing) - 3_600.0).abs() < 1e-6, "{}", slope(&growing));
-        assert!(slope(&growing[..2]).abs() < 1e-9);
+        assert!(slope(&growing[..2]).abs() < 1e-9 && slope(&growing[..60]).abs() < 1e-9);
     }
 
     #[test]
