@@ -128,3 +128,6 @@ fn place(channels: &[Channel], candidates: &mut [Candidate], live: &mut Live) ->
     live.channel = chosen.unwrap_or(live.channel);
     live.channel
 }
+
+#[cfg(test)]
+mod tests;
