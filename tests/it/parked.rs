@@ -134,7 +134,8 @@ async fn a_revocation_reaches_what_lies_on_disk() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_refuses_and_opens_again() {
     let busy = SmscOptions { answers: vec!["throttle".parse().unwrap()], ..SmscOptions::default() };
-    let mut gateway = small().smsc(busy).config("flow = { max_live_messages = 60 }").start().await;
+    let mut gateway =
+        small().smsc(busy).config("flow = { max_live_messages = 60, max_share_percent = 100 }").start().await;
     let mut shop = gateway.bind("shop").await;
     let person = gateway.person(0).clone();
     submit(&shop, &person, 0..60).await;
