@@ -66,6 +66,8 @@ impl Process {
     pub(crate) async fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        // It exits with 1 if anything in the journal is damaged or does not fit together.
+        self.command(&["store", "check"]);
         *self = Self::start(&self.config.clone(), self.ops).await;
     }
 
@@ -220,7 +222,7 @@ pub(crate) async fn kill_and_count(changed: impl Fn(String) -> String) {
 }
 
 /// The records of all CDR files, which must all be whole; and the audit chain holds.
-fn process_cdrs(config: &Path) -> u64 {
+pub(crate) fn process_cdrs(config: &Path) -> u64 {
     let verified = Command::new(env!("CARGO_BIN_EXE_veilgate"))
         .args(["--config", config.to_str().unwrap(), "audit", "verify"])
         .status()

@@ -2,10 +2,11 @@
 //! outside, and which belong to a message that is not there.
 
 use veilgate_ledger::Cdr;
-use veilgate_names::MessageId;
+use veilgate_names::{ChannelId, MessageId};
 use veilgate_store::{Page, Space, Store, StoreError};
 
 use crate::flow::Flow;
+use crate::live::Moment;
 use crate::offboard::holds_sealed;
 use crate::record::StateRecord;
 use crate::seal::SealedUnder;
@@ -115,6 +116,35 @@ pub(crate) fn are_there(store: &dyn Store, space: Space, keys: &[&[u8]]) -> Resu
         Err(error) => Err(error),
     };
     keys.iter().map(is_there).collect()
+}
+
+/// The states of some messages. A damaged one is told as that of a submit whose outcome nobody knows.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub(crate) fn states(
+    store: &dyn Store,
+    keys: &[&[u8]],
+    at: Moment,
+) -> Result<Vec<Option<Box<[u8]>>>, StoreError> {
+    match store.read(Space::State, keys) {
+        Err(StoreError::Corrupt(_)) => {}
+        states => return states,
+    }
+    let one = |key: &&[u8]| match store.read(Space::State, &[*key]) {
+        Err(StoreError::Corrupt(_)) => Ok(Some(lost_state(at))),
+        states => states.map(|mut states| states.pop().flatten()),
+    };
+    keys.iter().map(one).collect()
+}
+
+fn lost_state(at: Moment) -> Box<[u8]> {
+    let mut octets = Vec::new();
+    if let Ok(channel) = ChannelId::parse("lost") {
+        StateRecord { channel, attempts: 1, submitted_at: at.wall, answer: None, again: None }
+            .write(&mut octets);
+    }
+    octets.into()
 }
 
 impl Inspection {

@@ -11,6 +11,7 @@ use veilgate_store::{Entry, Space, Store, StoreError};
 
 use crate::book::Found;
 use crate::flow::Flow;
+use crate::inspect::states;
 use crate::live::{ContentFacts, Live, Moment};
 use crate::record::{MessageRecord, Next, RecordError, StateRecord, read_delivery};
 use crate::seal::Behind;
@@ -144,7 +145,7 @@ impl Flow {
             let page = store.scan(Space::Message, after.as_deref(), PAGE)?;
             restored.damaged += page.damaged.len();
             let keys: Vec<&[u8]> = page.entries.iter().map(|entry| &*entry.key).collect();
-            let states = store.read(Space::State, &keys)?;
+            let states = states(store, &keys, at)?;
             for (entry, state) in page.entries.iter().zip(states) {
                 if self.message(entry, state.as_deref(), at, turn, outcomes, restored).is_err() {
                     restored.damaged += 1;
@@ -253,7 +254,11 @@ pub fn reserve_ids(store: &dyn Store, at: Moment) -> Result<u64, StoreError> {
     const KEY: &[u8] = b"ids";
     /// More ids than one process can give out.
     const RANGE: u64 = 1 << 36;
-    let held = store.read(Space::Meta, &[KEY])?.into_iter().next().flatten();
+    let held = match store.read(Space::Meta, &[KEY]) {
+        // The clock alone says then what was not given yet.
+        Err(StoreError::Corrupt(_)) => None,
+        held => held?.into_iter().next().flatten(),
+    };
     let last = held.and_then(|value| value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
     let by_clock = u64::try_from(at.wall.0).unwrap_or(0) << 20;
     let first = by_clock.max(last.saturating_add(RANGE));
