@@ -156,7 +156,6 @@ impl Connection {
             self.look_round(*draining.borrow_and_update(), now.mono);
             self.gauge(now.mono);
             self.answer();
-            self.deliver(now.mono);
             let more = match self.pass(now) {
                 Pass::Idle => false,
                 Pass::More => true,
@@ -184,6 +183,8 @@ impl Connection {
                     None => {}
                 }
             }
+            // Last, since what was read may have made room in the window.
+            self.deliver(now.mono);
             // Not only when the timer fires: mail may ring more often than that.
             if self.is_write_stalled() {
                 return NorthClose::WriteStall;

@@ -12,6 +12,8 @@ mod architecture;
 mod at_rest;
 mod audit;
 mod canary;
+mod corpus;
+mod faults;
 mod gateway;
 mod guessing;
 mod isolation;

@@ -448,6 +448,11 @@ impl Peer {
         assert!(self.aside.is_empty(), "unexpected {:?}", self.aside);
     }
 
+    /// Says that nothing more comes, and lets the connection go when the other side has.
+    pub(crate) async fn close(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
     /// Reads whatever comes until the other side closes.
     pub(crate) async fn raw_end(&mut self) {
         let mut octets = Vec::new();
@@ -504,9 +509,20 @@ impl Smsc {
         Peer::over(stream)
     }
 
+    /// The gateway's next bind, accepted; when it is dropped the connection is reset.
+    pub(crate) async fn link_to_reset(&self) -> Peer {
+        let accepted = tokio::time::timeout(PATIENCE, self.listener.accept()).await;
+        let (stream, _) = accepted.expect("the gateway does not connect").unwrap();
+        stream.set_zero_linger().unwrap();
+        Self::bound(Peer::over(stream)).await
+    }
+
     /// The gateway's next bind, accepted.
     pub(crate) async fn link(&self) -> Peer {
-        let mut link = self.connection().await;
+        Self::bound(self.connection().await).await
+    }
+
+    async fn bound(mut link: Peer) -> Peer {
         let bind = link.read().await.unwrap();
         link.answer(bind.id, bind.sequence, 0, b"smsc\0").await;
         link

@@ -55,13 +55,19 @@ impl Book {
         outcomes: &mut Outcomes,
     ) -> Option<Ended> {
         let live = self.live.get_mut(&id)?;
-        let open = matches!(live.phase(), Phase::Sent(_) | Phase::Lost)
-            || (live.phase() == Phase::Queued
-                && live.attempts > 0
-                && matches!(answer, Answer::Accepted { .. }));
-        if !open || live.channel != channel {
+        let is_taken = matches!(answer, Answer::Accepted { .. });
+        let open = match live.phase() {
+            // An SMSC that took it ends the search, though what was given up for lost may be at another by now.
+            Phase::Sent(_) | Phase::Lost => is_taken || live.channel == channel,
+            Phase::Queued => is_taken && live.attempts > 0,
+            // The attempt that is about to be made is counted already.
+            Phase::Intended => is_taken && live.attempts > 1,
+            _ => false,
+        };
+        if !open {
             return None;
         }
+        live.channel = channel;
         match answer {
             Answer::Accepted { id: smsc_id, key } => {
                 if !live.life.on(Event::Answered) {

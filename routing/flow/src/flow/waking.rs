@@ -32,7 +32,10 @@ impl Flow {
             if let Some((state, reason)) = self.spoiled(live, at, turn) {
                 outcomes.counts.refused_at_wake += 1;
                 ended.extend(book.end(id, state, Some(reason), 0, at));
-            } else if live.contact.as_ref().is_none_or(|(_, found)| at.mono.since(*found) > FRESH) {
+            } else if !stale.is_empty()
+                || live.contact.as_ref().is_none_or(|(_, found)| at.mono.since(*found) > FRESH)
+            {
+                // Whatever waits behind a stale one is resolved after it, or it would overtake.
                 stale.push((id, Arc::clone(&live.authorization)));
             } else if self.is_refused(live) {
                 outcomes.counts.refused_at_wake += 1;

@@ -12,12 +12,17 @@ fn steady(count: u64, apart: u64) -> Vec<Intention> {
         person: usize::try_from(number % 5).unwrap(),
         registered_delivery: 1,
         validity: None,
+        schedule: None,
     };
     (0..count).map(intention).collect()
 }
 
 fn run(plan: Plan) {
-    let mut world = World::of(1, plan, Trace(None));
+    run_with(1, plan);
+}
+
+fn run_with(seed: u64, plan: Plan) {
+    let mut world = World::of(seed, plan, Trace(None));
     world.run();
 }
 
@@ -30,5 +35,26 @@ fn a_deletion_whose_commit_failed_is_made_again() {
         let full = Fault::StoreFull { lasting: lasting * 20 * MS };
         let faults = vec![(SECOND, full), (SECOND + 800 * MS, full)];
         run(Plan { submits, faults, manners: vec![Manners::default()], ..Plan::quiet() });
+    }
+}
+
+/// Of messages that were taken together, those looked up lately left before those that had to be looked up again: after
+/// a pause a person's newer messages overtook the older.
+#[test]
+fn what_waited_long_is_not_overtaken() {
+    let submits = steady(24, 350 * MS);
+    let faults = vec![(SECOND, Fault::ChannelOff { channel: 0, lasting: 5 * SECOND })];
+    run(Plan { submits, faults, ..Plan::quiet() });
+}
+
+/// A message whose answer was overdue waits to be repeated, perhaps at another channel; when the answer came just then, it
+/// was passed over because it was not that channel's, and the message left again.
+#[test]
+fn an_answer_stops_a_repetition_at_another_channel() {
+    for seed in 0..12 {
+        let manners = vec![Manners { late: 70, ..Manners::default() }; 2];
+        let quiet = Plan::quiet();
+        let plan = Plan { links: vec![1, 1], retry_unknown: vec![true, true], window: 3, manners, ..quiet };
+        run_with(seed, Plan { submits: steady(40, 200 * MS), commit: (20 * MS, 300 * MS), ..plan });
     }
 }

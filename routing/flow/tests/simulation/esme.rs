@@ -19,6 +19,8 @@ pub(crate) struct EsmePeer {
     next_sequence: u32,
     /// Open submits: sequence number to message.
     open: BTreeMap<u32, usize>,
+    /// Open questions about messages.
+    asked: BTreeMap<u32, usize>,
     unbinding: bool,
 }
 
@@ -40,6 +42,7 @@ impl World {
             bound: false,
             next_sequence: 2,
             open: BTreeMap::new(),
+            asked: BTreeMap::new(),
             unbinding: false,
         };
         let wire = self.open(Peer::Esme(peer));
@@ -51,21 +54,7 @@ impl World {
     /// Submits a planned message on a bind with room, or tries again a little later.
     pub(crate) fn submit(&mut self, message: usize, tries: u32) {
         let intention = self.plan.submits[message];
-        let ready = |peer: &Peer| match peer {
-            Peer::Esme(peer) => {
-                peer.bound
-                    && !peer.unbinding
-                    && peer.command != pdu::BIND_RECEIVER
-                    && peer.open.len() < WINDOW
-            }
-            Peer::Smsc(_) => false,
-        };
-        let wires: Vec<usize> = self.esmes[intention.account]
-            .wires
-            .iter()
-            .copied()
-            .filter(|wire| self.wires[*wire].peer_open && ready(&self.wires[*wire].peer))
-            .collect();
+        let wires = self.senders(intention.account);
         if wires.is_empty() {
             if tries < 20 && !self.calm {
                 self.at(200 * MS, Event::Submit { message, tries: tries + 1 });
@@ -73,12 +62,13 @@ impl World {
             return;
         }
         let wire = wires[self.chance.index(wires.len())];
+        let schedule = intention.schedule.map(|seconds| format!("{seconds:012}000R")).unwrap_or_default();
         let validity = intention.validity.map(|seconds| format!("{seconds:012}000R")).unwrap_or_default();
         let text = format!("m{message}");
         let submit = pdu::Submit {
             source: people::NUMBERS[intention.enterprise],
             pseudonym: &people::pseudonym(intention.person, intention.enterprise),
-            schedule: "",
+            schedule: &schedule,
             validity: &validity,
             registered_delivery: intention.registered_delivery,
             text: text.as_bytes(),
@@ -88,9 +78,54 @@ impl World {
         peer.next_sequence += 1;
         peer.open.insert(sequence, message);
         let octets = submit.encode(sequence);
-        self.model.submitted(message, wire);
+        self.model.submitted(message, wire, self.now);
         self.note(|_| format!("m{message} submitted on {wire}: {intention:?}"));
         self.carry(wire, true, &octets);
+    }
+
+    /// The binds of an account on which it may ask for one more thing.
+    fn senders(&self, account: usize) -> Vec<usize> {
+        let ready = |peer: &Peer| match peer {
+            Peer::Esme(peer) => {
+                peer.bound
+                    && !peer.unbinding
+                    && peer.command != pdu::BIND_RECEIVER
+                    && peer.open.len() < WINDOW
+            }
+            Peer::Smsc(_) => false,
+        };
+        let wires = self.esmes[account].wires.iter().copied();
+        wires.filter(|wire| self.wires[*wire].peer_open && ready(&self.wires[*wire].peer)).collect()
+    }
+
+    /// Perhaps asks about a message that was accepted, some time later.
+    fn ask_later(&mut self, message: usize) {
+        let questions = self.plan.questions;
+        let kinds = [
+            (questions.query, pdu::QUERY),
+            (questions.cancel, pdu::CANCEL),
+            (questions.replace, pdu::REPLACE),
+        ];
+        for (percent, command) in kinds {
+            if self.chance.percent(percent) {
+                let after = self.chance.below(3 * SECOND);
+                self.at(after, Event::Ask { message, command });
+            }
+        }
+    }
+
+    pub(crate) fn ask(&mut self, message: usize, command: u32) {
+        let intention = self.plan.submits[message];
+        let Some(&wire) = self.senders(intention.account).first() else { return };
+        let Some(id) = self.model.asked(message, command) else { return };
+        let source = people::NUMBERS[intention.enterprise];
+        let Peer::Esme(peer) = &mut self.wires[wire].peer else { return };
+        let sequence = peer.next_sequence;
+        peer.next_sequence += 1;
+        peer.asked.insert(sequence, message);
+        let text = format!("m{message}r");
+        self.note(|_| format!("m{message}: {command} is asked on {wire}"));
+        self.carry(wire, true, &pdu::ask(command, sequence, &id, source, text.as_bytes()));
     }
 
     pub(crate) fn esme_reads(&mut self, wire: usize, ended: bool) {
@@ -117,7 +152,21 @@ impl World {
                 let message = peer.open.remove(&pdu.sequence).expect("an answer to nothing");
                 let id = (pdu.status == pdu::OK).then(|| pdu::name_of(&pdu.body));
                 self.note(|_| format!("m{message} answered {:#x} {id:?}", pdu.status));
+                let accepted = id.is_some();
                 self.model.submit_answered(message, pdu.status, id);
+                if accepted {
+                    self.ask_later(message);
+                }
+            }
+            command
+                if [pdu::QUERY, pdu::CANCEL, pdu::REPLACE].contains(&(command & !pdu::RESPONSE))
+                    && command & pdu::RESPONSE != 0 =>
+            {
+                let message = peer.asked.remove(&pdu.sequence).expect("an answer to nothing");
+                self.note(|_| format!("m{message}: {command:#x} answered {:#x}", pdu.status));
+                if pdu.status == pdu::OK {
+                    self.model.told(message, command & !pdu::RESPONSE, &pdu.body);
+                }
             }
             pdu::DELIVER => self.esme_delivered(wire, pdu),
             pdu::ENQUIRE_LINK => {

@@ -32,6 +32,7 @@ pub(crate) struct Gateway {
     to_file: VecDeque<Arc<Cdr>>,
     is_committing: bool,
     is_filing: bool,
+    is_recalling: bool,
     /// A commit failed for good: nothing more is stored before the next start.
     store_dead: bool,
     /// What came true with commits, told by the flow.
@@ -90,7 +91,14 @@ impl World {
         let mut entropy = [0; 12];
         entropy[..8].copy_from_slice(&self.chance.below(u64::MAX).to_be_bytes());
         let node = NodeName::parse("n1").unwrap();
-        let flow = Arc::new(Flow::new(gate, people::rules(), people::keys(), node, entropy, first_id));
+        let flow = Arc::new(Flow::new(
+            gate,
+            people::rules(self.plan.resident),
+            people::keys(),
+            node,
+            entropy,
+            first_id,
+        ));
         let accounts = Accounts::new(people::accounts(), LockoutPolicy::default(), [1; 32]).unwrap();
         self.gateway = Some(Gateway {
             flow: Arc::clone(&flow),
@@ -102,6 +110,7 @@ impl World {
             to_file: VecDeque::new(),
             is_committing: false,
             is_filing: false,
+            is_recalling: false,
             store_dead: false,
             notes: Arc::default(),
         });
@@ -112,6 +121,7 @@ impl World {
         }
         let start = self.start;
         self.at(0, Event::Tick { start });
+        self.recall_soon();
         for (channel, links) in self.plan.links.clone().into_iter().enumerate() {
             for link in 0..links {
                 self.at(MS, Event::Connect { start, channel, link });
@@ -217,6 +227,7 @@ impl World {
         if let Err(error) = &result {
             self.note(|_| format!("commit {error:?}"));
             Turn::give_back(&mut turns, batches);
+            self.model.commit_failed();
         }
         let mut outcomes = Outcomes::default();
         let at = self.moment();
@@ -263,7 +274,11 @@ impl World {
 
     /// Puts outcomes where they belong.
     pub(crate) fn dispatch(&mut self, outcomes: Outcomes) {
-        let Outcomes { answers, deliver_answers, ready, channels, accounts, cdrs, counts, .. } = outcomes;
+        let Outcomes { answers, deliver_answers, ready, channels, accounts, cdrs, recall, counts, .. } =
+            outcomes;
+        if recall {
+            self.recall_soon();
+        }
         self.model.count(&counts);
         for (waiting, result) in answers {
             self.mail(session_wire(waiting.peer), |mail| mail.answers.push((waiting.sequence, result)));
@@ -370,12 +385,38 @@ impl World {
         self.commit(turn);
     }
 
+    fn recall_soon(&mut self) {
+        let Some(gateway) = &mut self.gateway else { return };
+        if !std::mem::replace(&mut gateway.is_recalling, true) {
+            let after = self.chance.below(10 * MS);
+            self.at(after, Event::Recall { start: self.start });
+        }
+    }
+
+    /// Reads parked messages back.
+    pub(crate) fn recall(&mut self) {
+        let at = self.moment();
+        let Some(gateway) = &mut self.gateway else { return };
+        gateway.is_recalling = false;
+        let flow = Arc::clone(&gateway.flow);
+        let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
+        let more = flow.recall(&*self.store, at, &mut turn, &mut outcomes).unwrap();
+        self.commit(turn);
+        self.dispatch(outcomes);
+        if more {
+            self.recall_soon();
+        }
+    }
+
     pub(crate) fn tick(&mut self) {
         let Some(flow) = self.flow() else { return };
         let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
         flow.tick(self.moment(), &mut turn, &mut outcomes);
         self.commit(turn);
         self.dispatch(outcomes);
+        if self.now % SECOND < 100 * MS {
+            self.recall_soon();
+        }
         let pause = if self.calm { SECOND } else { 100 * MS };
         self.at(pause, Event::Tick { start: self.start });
     }

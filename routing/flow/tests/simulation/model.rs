@@ -10,7 +10,7 @@ use veilgate_store::{Space, Store};
 
 use super::pdu;
 use super::people;
-use super::plan::Plan;
+use super::plan::{Fault, MS, Plan, SECOND};
 use super::smsc::What;
 use super::world::{Trace, World};
 
@@ -33,11 +33,24 @@ struct Fate {
     registered_delivery: u8,
     wire: usize,
     submitted: bool,
+    submitted_at: u64,
+    /// Microseconds until it is to leave.
+    schedule: u64,
     /// Status and id of the answer to its submit.
     answer: Option<(u32, Option<String>)>,
     id: Option<MessageId>,
     sendings: Vec<Sending>,
+    /// Which of all sendings its first was.
+    sent_at: u64,
     smsc_name: String,
+    /// A cancel was acknowledged.
+    cancelled: bool,
+    /// A replacement, which asks for a receipt, was asked for, so that nobody knows what was asked last.
+    replacing: bool,
+    /// It was acknowledged.
+    replaced: bool,
+    /// A query was answered with this final state.
+    told: Option<u8>,
     /// States of its receipts that the gateway took.
     heard: Vec<&'static str>,
 }
@@ -74,6 +87,8 @@ pub(crate) struct Model {
     trace: Trace,
     fates: Vec<Fate>,
     retry_unknown: Vec<bool>,
+    /// The wall clock never jumps.
+    steady_clock: bool,
     by_id: BTreeMap<MessageId, usize>,
     receipts: BTreeMap<String, Vec<Delivered>>,
     replies_taken: BTreeSet<String>,
@@ -82,9 +97,10 @@ pub(crate) struct Model {
     done: BTreeSet<MessageId>,
     revoked: BTreeSet<(usize, usize)>,
     opted_out: BTreeMap<(usize, usize), u64>,
-    /// Order on a wire and a person, for channels with one link: the last that arrived.
     crashes: u32,
     store_failures: u32,
+    failed_commits: u32,
+    sent: u64,
     finished: u64,
     accepted: u64,
     unknown: u64,
@@ -96,12 +112,14 @@ impl Model {
             person: intention.person,
             enterprise: intention.enterprise,
             registered_delivery: intention.registered_delivery,
+            schedule: intention.schedule.unwrap_or(0) * SECOND,
             ..Fate::default()
         };
         Self {
             trace,
             fates: plan.submits.iter().map(fate).collect(),
             retry_unknown: plan.retry_unknown.clone(),
+            steady_clock: !plan.faults.iter().any(|(_, fault)| matches!(fault, Fault::ClockStep { .. })),
             by_id: BTreeMap::new(),
             receipts: BTreeMap::new(),
             replies_taken: BTreeSet::new(),
@@ -112,6 +130,8 @@ impl Model {
             opted_out: BTreeMap::new(),
             crashes: 0,
             store_failures: 0,
+            failed_commits: 0,
+            sent: 0,
             finished: 0,
             accepted: 0,
             unknown: 0,
@@ -120,7 +140,8 @@ impl Model {
 
     // What the accounts see.
 
-    pub(crate) fn submitted(&mut self, message: usize, wire: usize) {
+    pub(crate) fn submitted(&mut self, message: usize, wire: usize, now: u64) {
+        self.fates[message].submitted_at = now;
         self.fates[message].submitted = true;
         self.fates[message].wire = wire;
     }
@@ -134,6 +155,28 @@ impl Model {
             assert_eq!(*self.by_id.entry(id).or_insert(message), message, "two messages have the id {id:?}");
         }
         fate.answer = Some((status, id));
+    }
+
+    /// A question is asked about a message: the id under which it was accepted.
+    pub(crate) fn asked(&mut self, message: usize, command: u32) -> Option<String> {
+        let fate = &mut self.fates[message];
+        fate.replacing |= command == pdu::REPLACE;
+        fate.answer.as_ref()?.1.clone()
+    }
+
+    /// A query, cancel or replace was answered with ESME_ROK.
+    pub(crate) fn told(&mut self, message: usize, command: u32, body: &[u8]) {
+        let fate = &mut self.fates[message];
+        match command {
+            pdu::CANCEL => fate.cancelled = true,
+            pdu::REPLACE => fate.replaced = true,
+            _ => {
+                let state = pdu::state_of(body);
+                if FinalState::from_message_state(state).is_some() {
+                    fate.told = Some(state);
+                }
+            }
+        }
     }
 
     /// A `deliver_sm` reached its account, which answers `status`.
@@ -197,6 +240,12 @@ impl Model {
         assert_eq!(*fate.id.get_or_insert(id), id, "m{number} has two ids");
         assert_eq!(*self.by_id.entry(id).or_insert(number), number, "two messages have the id {id:?}");
         let whose = (fate.person, fate.enterprise);
+        let first_sent = self.sent + 1;
+        assert!(!fate.cancelled, "m{number} leaves after it was cancelled");
+        let early = self.steady_clock && !fate.replacing && now + MS < fate.submitted_at + fate.schedule;
+        assert!(!early, "m{number} leaves before its time");
+        let is_new = text.ends_with(b"r");
+        assert!(is_new || !fate.replaced, "m{number} leaves with the text that was replaced");
         assert!(!self.revoked.contains(&whose), "m{number} leaves after its consent was ended");
         let refused = self.opted_out.get(&whose).is_some_and(|since| *since < now);
         assert!(!refused, "m{number} leaves after the person refused");
@@ -210,6 +259,10 @@ impl Model {
                     self.unknown += 1;
                 }
             }
+        }
+        if fate.sendings.is_empty() {
+            self.sent = first_sent;
+            fate.sent_at = first_sent;
         }
         fate.sendings.push(Sending {
             channel,
@@ -284,6 +337,10 @@ impl Model {
         }
     }
 
+    pub(crate) fn commit_failed(&mut self) {
+        self.failed_commits += 1;
+    }
+
     pub(crate) fn store_failed(&mut self) {
         self.store_failures += 1;
     }
@@ -324,6 +381,11 @@ impl World {
         if model.crashes == 0 {
             assert_eq!(model.accepted, model.finished, "accepted and finished");
         }
+        let one_way = self.plan.links == [1];
+        let undisturbed = model.crashes + model.store_failures + model.failed_commits == 0;
+        if one_way && undisturbed {
+            model.check_order();
+        }
         for reply in &model.replies_taken {
             assert!(
                 model.replies_delivered.contains(reply),
@@ -334,6 +396,23 @@ impl World {
 }
 
 impl Model {
+    /// From one enterprise to one person on one bind: what was accepted first is sent first, where nothing was tried again.
+    fn check_order(&self) {
+        let once = self
+            .fates
+            .iter()
+            .filter(|fate| fate.sendings.len() == 1 && !fate.replacing && fate.schedule == 0);
+        let once: Vec<&Fate> = once.collect();
+        for (place, first) in once.iter().enumerate() {
+            for second in &once[place + 1..] {
+                let whose = |fate: &Fate| (fate.wire, fate.person, fate.enterprise);
+                let same = whose(first) == whose(second);
+                let in_order = (first.id < second.id) == (first.sent_at < second.sent_at);
+                assert!(!same || in_order, "out of order: {first:?} {second:?}");
+            }
+        }
+    }
+
     fn check_fate(&self, number: usize, fate: &Fate, ends: &BTreeMap<MessageId, &Cdr>) {
         let is_accepted = matches!(&fate.answer, Some((pdu::OK, _)));
         let cdr = fate.id.and_then(|id| ends.get(&id));
@@ -358,14 +437,19 @@ impl Model {
                 assert!(fate.heard.contains(&"DELIVRD") || self.crashes > 0, "{}", whole());
                 assert!(fate.sendings.iter().any(|one| one.took), "{}", whole());
             }
+            state if fate.cancelled => assert_eq!(state, FinalState::Cancelled, "{}", whole()),
             FinalState::Unknown => {
                 let was_sent = !fate.sendings.is_empty();
                 assert!(was_sent || self.crashes > 0, "{}", whole());
             }
             _ if cdr.reason == Some(Reason::SmscRejected) => {
-                assert!(answered(pdu::RSUBMITFAIL) || answered(pdu::RSYSERR), "{}", whole());
+                let was_told = answered(pdu::RSUBMITFAIL) || answered(pdu::RSYSERR);
+                assert!(was_told || self.crashes > 0, "{}", whole());
             }
             _ => {}
+        }
+        if let Some(told) = fate.told.and_then(FinalState::from_message_state) {
+            assert_eq!(told, cdr.state, "a query was told otherwise: {}", whole());
         }
         let was_taken = fate.sendings.iter().any(|one| one.answer == Some(pdu::OK));
         if was_taken && self.crashes == 0 && !fate.heard.is_empty() && !fate.smsc_name.is_empty() {
@@ -389,7 +473,7 @@ impl Model {
         if wants {
             let final_answer = |one: &Delivered| matches!(one.status, pdu::OK | pdu::RX_P_APPN);
             assert!(got.iter().any(final_answer), "no receipt: {}", whole());
-        } else {
+        } else if !fate.replacing {
             assert!(got.is_empty(), "a receipt nobody asked for: {}", whole());
         }
     }
@@ -397,5 +481,6 @@ impl Model {
 
 /// The plan's number of a message, which is its text.
 fn number_of(text: &[u8]) -> usize {
-    std::str::from_utf8(text).unwrap().strip_prefix('m').unwrap().parse().unwrap()
+    let text = std::str::from_utf8(text).unwrap().strip_prefix('m').unwrap();
+    text.strip_suffix('r').unwrap_or(text).parse().unwrap()
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use bytes::Buf;
 use parking_lot::Mutex;
 use veilgate_admission::{Account, BindTicket};
-use veilgate_flow::{Attempt, Flow, Moment, Refusal, Turn, Waiting, with_deliver};
-use veilgate_names::{AccountId, AccountKind, MessageId, Monotonic};
-use veilgate_smpp::codec::{CString, Status};
-use veilgate_smpp::pdu::BindMode;
+use veilgate_flow::{Asking, Attempt, Flow, Found, Moment, Outcomes, Refusal, Turn, Waiting, with_deliver};
+use veilgate_names::{AccountId, AccountKind, MessageId, Monotonic, Reason};
+use veilgate_smpp::codec::{CString, Status, Time};
+use veilgate_smpp::pdu::{BindMode, QueryResult};
 use veilgate_smpp::session::{Event as Smpp, SendError, Session, SessionConfig};
 use veilgate_smpp::side::North;
+
+use veilgate_store::MemoryStore;
 
 use super::gateway::{Gateway, session_id};
 use super::model::{Model, Note};
@@ -27,8 +29,18 @@ pub(crate) struct NorthEnd {
     was_bound: bool,
     notes: Arc<Mutex<Vec<Note>>>,
     wire: usize,
-    /// Open `data_sm`s are answered in their own kind.
-    data: BTreeMap<u32, ()>,
+    /// Open requests that are not submits: each is answered in its own kind.
+    open: BTreeMap<u32, Kind>,
+    store: Arc<MemoryStore>,
+    /// What follows from questions.
+    outcomes: Vec<Outcomes>,
+}
+
+/// What a request that is not a submit is.
+enum Kind {
+    Query,
+    Cancel,
+    Replace,
 }
 
 impl NorthEnd {
@@ -41,10 +53,11 @@ impl NorthEnd {
     }
 
     fn respond(&mut self, sequence: u32, status: Status, id: Option<MessageId>, code: Option<u16>) {
-        if self.data.remove(&sequence).is_some() {
-            self.session.data_response(sequence, status, id, code);
-        } else {
-            self.session.submit_response(sequence, status, id, code);
+        match self.open.remove(&sequence) {
+            None => self.session.submit_response(sequence, status, id, code),
+            Some(Kind::Query) => self.session.query_response(sequence, status, None, code),
+            Some(Kind::Cancel) => self.session.cancel_response(sequence, status, code),
+            Some(Kind::Replace) => self.session.replace_response(sequence, status, code),
         }
     }
 
@@ -120,11 +133,27 @@ impl NorthEnd {
                 let from = Waiting { peer: session_id(self.wire), sequence };
                 let done = match self.sender() {
                     Some(account) => gateway.flow.submit(&account, from, &pdu, at, turn),
-                    None => Err(veilgate_names::Reason::NotPermitted.into()),
+                    None => Err(Reason::NotPermitted.into()),
                 };
                 if let Err(refusal) = done {
                     self.refuse(sequence, refusal);
                 }
+            }
+            Smpp::Query { sequence, pdu } => {
+                self.open.insert(sequence, Kind::Query);
+                let found = self.sender().ok_or(Reason::NotPermitted.into());
+                match found.and_then(|account| gateway.flow.query(&account, &pdu, &*self.store)) {
+                    Ok(found) => self.tell(sequence, &found),
+                    Err(refusal) => self.refuse(sequence, refusal),
+                }
+            }
+            Smpp::Cancel { sequence, pdu } => {
+                self.open.insert(sequence, Kind::Cancel);
+                self.ask(sequence, at, |asking, outcomes| gateway.flow.cancel(asking, &pdu, turn, outcomes));
+            }
+            Smpp::Replace { sequence, pdu } => {
+                self.open.insert(sequence, Kind::Replace);
+                self.ask(sequence, at, |asking, outcomes| gateway.flow.replace(asking, &pdu, turn, outcomes));
             }
             Smpp::Response { token, status, .. } | Smpp::LateResponse { token, status, .. } => {
                 self.settle(token, attempt(status), gateway, model, at, turn);
@@ -134,6 +163,36 @@ impl NorthEnd {
             _ => {}
         }
         true
+    }
+
+    fn ask(
+        &mut self,
+        sequence: u32,
+        at: Moment,
+        what: impl FnOnce(&Asking<'_>, &mut Outcomes) -> Result<(), Refusal>,
+    ) {
+        let Some(account) = self.sender() else { return };
+        let from = Waiting { peer: session_id(self.wire), sequence };
+        let asking = Asking { account: &account, from, at, store: &*self.store };
+        let mut outcomes = Outcomes::default();
+        let done = what(&asking, &mut outcomes);
+        assert!(outcomes.cancellations.is_empty(), "no channel here takes messages back");
+        self.outcomes.push(outcomes);
+        if let Err(refusal) = done {
+            self.refuse(sequence, refusal);
+        }
+    }
+
+    fn tell(&mut self, sequence: u32, found: &Found) {
+        self.open.remove(&sequence);
+        let id = found.id.to_ascii();
+        let result = QueryResult {
+            message_id: CString::new(&id).unwrap(),
+            final_date: Time::EMPTY,
+            message_state: found.message_state,
+            error_code: 0,
+        };
+        self.session.query_response(sequence, Status::OK, Some(result), None);
     }
 
     fn sender(&self) -> Option<Arc<Account>> {
@@ -172,6 +231,7 @@ impl World {
         let now = self.moment().mono;
         let Some(gateway) = &mut self.gateway else { return self.hang_up(wire, true) };
         let config = SessionConfig { window_out: 5, ..config() };
+        let store = Arc::clone(&self.store);
         let end = NorthEnd {
             session: Session::new(config, now),
             input: Vec::new(),
@@ -180,7 +240,9 @@ impl World {
             was_bound: false,
             notes: Arc::clone(&gateway.notes),
             wire,
-            data: BTreeMap::new(),
+            open: BTreeMap::new(),
+            store,
+            outcomes: Vec::new(),
         };
         gateway.north.insert(wire, end);
         gateway.mail.entry(wire).or_default();
@@ -200,10 +262,15 @@ impl World {
                 Err(reason) => end.refuse(sequence, reason.into()),
             }
         }
-        end.deliver(&gateway.flow, &mut self.model, at.mono);
         let mut turn = Turn::default();
         let open = end.pass(gateway, &mut self.model, at, &mut turn);
+        if open {
+            end.deliver(&gateway.flow, &mut self.model, at.mono);
+        }
         self.commit(turn);
+        for outcomes in std::mem::take(&mut end.outcomes) {
+            self.dispatch(outcomes);
+        }
         self.write(wire, end.session.transmit());
         if open && !gone && !self.is_stalled(wire, end.session.backlog()) {
             let after = self.timer(end.next(self.flow().as_deref(), at.mono));

@@ -2,9 +2,12 @@
 
 pub(crate) const BIND_RECEIVER: u32 = 0x1;
 pub(crate) const BIND_TRANSMITTER: u32 = 0x2;
+pub(crate) const QUERY: u32 = 0x3;
 pub(crate) const SUBMIT: u32 = 0x4;
 pub(crate) const DELIVER: u32 = 0x5;
 pub(crate) const UNBIND: u32 = 0x6;
+pub(crate) const REPLACE: u32 = 0x7;
+pub(crate) const CANCEL: u32 = 0x8;
 pub(crate) const BIND_TRANSCEIVER: u32 = 0x9;
 pub(crate) const ENQUIRE_LINK: u32 = 0x15;
 pub(crate) const RESPONSE: u32 = 0x8000_0000;
@@ -88,6 +91,34 @@ impl Submit<'_> {
         body.extend_from_slice(self.text);
         pdu(SUBMIT, OK, sequence, &body)
     }
+}
+
+/// A `query_sm`, `cancel_sm` or `replace_sm`; only the last has a text.
+pub(crate) fn ask(command: u32, sequence: u32, id: &str, source: &str, text: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    if command == CANCEL {
+        body.push(0);
+    }
+    c_string(id.as_bytes(), &mut body);
+    body.extend_from_slice(&[0, 1]);
+    c_string(source.as_bytes(), &mut body);
+    match command {
+        CANCEL => body.extend_from_slice(&[0, 0, 0]),
+        REPLACE => {
+            body.extend_from_slice(&[0, 0, 1, 0, u8::try_from(text.len()).unwrap()]);
+            body.extend_from_slice(text);
+        }
+        _ => {}
+    }
+    pdu(command, OK, sequence, &body)
+}
+
+/// The `message_state` of a `query_sm_resp`.
+pub(crate) fn state_of(body: &[u8]) -> u8 {
+    let mut rest = body;
+    let _id = take_c_string(&mut rest);
+    let _date = take_c_string(&mut rest);
+    rest[0]
 }
 
 /// A `deliver_sm` as an SMSC sends it.

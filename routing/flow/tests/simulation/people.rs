@@ -187,8 +187,9 @@ pub(crate) fn directory(only: Option<usize>) -> Directory {
 }
 
 /// Short times, so that everything that can end by itself does within a simulated minute.
-pub(crate) fn rules() -> FlowRules {
+pub(crate) fn rules(resident: usize) -> FlowRules {
     FlowRules {
+        resident,
         max_attempts: 4,
         early_receipt_hold: Duration::from_secs(5),
         late_answer_grace: Duration::from_secs(5),

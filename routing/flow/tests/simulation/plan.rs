@@ -75,6 +75,14 @@ pub(crate) struct Reception {
     pub(crate) silent: u64,
 }
 
+/// What accounts ask about messages that were accepted: percent of these.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Questions {
+    pub(crate) query: u64,
+    pub(crate) cancel: u64,
+    pub(crate) replace: u64,
+}
+
 /// What goes wrong, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -114,6 +122,8 @@ pub(crate) struct Intention {
     pub(crate) registered_delivery: u8,
     /// Seconds; none takes the default.
     pub(crate) validity: Option<u64>,
+    /// Seconds until it is to leave.
+    pub(crate) schedule: Option<u64>,
 }
 
 /// See the module.
@@ -125,8 +135,11 @@ pub(crate) struct Plan {
     pub(crate) window: u16,
     pub(crate) retry_unknown: Vec<bool>,
     pub(crate) only: Option<usize>,
+    /// Messages queued at a channel in memory; the others wait in the store.
+    pub(crate) resident: usize,
     pub(crate) manners: Vec<Manners>,
     pub(crate) reception: Reception,
+    pub(crate) questions: Questions,
     /// The binds of each account, by command.
     pub(crate) binds: Vec<Vec<u32>>,
     pub(crate) submits: Vec<Intention>,
@@ -143,8 +156,10 @@ impl Plan {
             window: 10,
             retry_unknown: vec![false],
             only: None,
+            resident: 1000,
             manners: vec![Manners::default()],
             reception: Reception::default(),
+            questions: Questions::default(),
             binds: vec![vec![super::pdu::BIND_TRANSCEIVER]; ACCOUNTS.len()],
             submits: Vec::new(),
             faults: Vec::new(),
@@ -162,11 +177,17 @@ impl Plan {
             window: [1, 2, 10, 50][chance.index(4)],
             retry_unknown: (0..channels).map(|_| chance.percent(30)).collect(),
             only: chance.percent(30).then(|| chance.index(channels)),
+            resident: [1, 3, 1000][chance.index(3)],
             manners: (0..channels).map(|_| manners(chance)).collect(),
             reception: Reception {
                 later: chance.sometimes(40),
                 never: chance.sometimes(20),
                 silent: chance.sometimes(30),
+            },
+            questions: Questions {
+                query: chance.sometimes(50),
+                cancel: chance.sometimes(40),
+                replace: chance.sometimes(40),
             },
             binds: ACCOUNTS.iter().map(|_| binds(chance)).collect(),
             submits: (0..messages).map(|_| intention(chance)).collect(),
@@ -220,6 +241,7 @@ fn intention(chance: &mut Chance) -> Intention {
         person: chance.index(PEOPLE),
         registered_delivery: [0, 1, 1, 1, 2][chance.index(5)],
         validity: chance.percent(20).then(|| chance.between(1, 8)),
+        schedule: chance.percent(15).then(|| chance.between(1, 8)),
     }
 }
 

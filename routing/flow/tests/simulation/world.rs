@@ -30,9 +30,11 @@ pub(crate) enum Event {
     Commit { start: u32 },
     File { start: u32 },
     Tick { start: u32 },
+    Recall { start: u32 },
     Connect { start: u32, channel: usize, link: usize },
     Start,
     Submit { message: usize, tries: u32 },
+    Ask { message: usize, command: u32 },
     Bind { esme: usize, command: u32 },
     AnswerSubmit { wire: usize, sequence: u32, status: u32, smsc_message: Option<usize> },
     AnswerDeliver { wire: usize, sequence: u32, status: u32 },
@@ -194,9 +196,11 @@ impl World {
             Event::Commit { start } if start == self.start => self.commit_now(),
             Event::File { start } if start == self.start => self.file_now(),
             Event::Tick { start } if start == self.start => self.tick(),
+            Event::Recall { start } if start == self.start => self.recall(),
             Event::Connect { start, channel, link } if start == self.start => self.connect(channel, link),
             Event::Start => self.start_gateway(),
             Event::Submit { message, tries } => self.submit(message, tries),
+            Event::Ask { message, command } => self.ask(message, command),
             Event::Bind { esme, command } => self.bind(esme, command),
             Event::AnswerSubmit { wire, sequence, status, smsc_message } => {
                 self.answer_submit(wire, sequence, status, smsc_message);
@@ -212,6 +216,7 @@ impl World {
             | Event::Commit { .. }
             | Event::File { .. }
             | Event::Tick { .. }
+            | Event::Recall { .. }
             | Event::Connect { .. } => {}
         }
     }

@@ -1,0 +1,7 @@
+//! See the check, which is a file of its own because a plain test replays the corpus with it.
+#![no_main]
+
+#[path = "../checks/journal_segment.rs"]
+mod journal_segment;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| journal_segment::check(input));
