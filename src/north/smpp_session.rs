@@ -34,8 +34,11 @@ use crate::telemetry::words::NorthClose;
 
 /// Octets read ahead of what is parsed.
 const READ_AHEAD: usize = 64 * 1024;
-/// PDUs taken in one go; then it is the turn of other connections.
+/// PDUs taken in one go; then it is the turn of other connections. The binds of an account share it, so that many binds
+/// are not as many turns.
 const BATCH: usize = 64;
+/// The least that a bind takes in one go: less would cost more than it takes.
+const LEAST_BATCH: usize = 16;
 /// How often an idle session looks at its account and the drain flag.
 const LOOK_ROUND: Duration = Duration::from_secs(1);
 
@@ -292,7 +295,7 @@ impl Connection {
         let mut rest = &input[..];
         let mut turn = Turn::default();
         let mut result = Pass::More;
-        for _ in 0..BATCH {
+        for _ in 0..self.batch() {
             let received = self.session.receive(rest, at.mono);
             let taken = received.consumed;
             rest = rest.get(taken..).unwrap_or_default();
@@ -317,6 +320,11 @@ impl Connection {
         self.input.advance(self.input.len() - left);
         self.wakes.extend(self.shared.hub.commit_quietly(turn));
         result
+    }
+
+    fn batch(&self) -> usize {
+        let binds = self.bound.as_ref().map_or(1, |bound| bound.ticket.account().binds());
+        (BATCH / usize::try_from(binds.max(1)).unwrap_or(BATCH)).max(LEAST_BATCH)
     }
 
     fn kind(&self) -> AccountKind {
