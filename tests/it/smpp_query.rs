@@ -156,6 +156,12 @@ async fn what_waits_for_somebody_is_taken_back() {
     for _ in 0..3 {
         waiting.push(peer.accepted(&Message::to(&first, "never sent")).await);
     }
+    let mut later = Message::to(&first, "never sent");
+    later.schedule = "000001000000000R".to_owned();
+    waiting.push(peer.accepted(&later).await);
+    let mut foreign = later.clone();
+    foreign.text = b"from another, later".to_vec();
+    let kept = other.accepted(&foreign).await;
     peer.accepted(&Message::to(&second, "to another")).await;
     other.accepted(&Message::to(&first, "from another")).await;
     answered(&mut peer, CANCEL_SM, cancel("", "\0\x0110690002\0", &first), 0x11).await;
@@ -170,6 +176,7 @@ async fn what_waits_for_somebody_is_taken_back() {
     let mut texts = [link.took("7").await.text(), link.took("8").await.text()];
     texts.sort();
     assert_eq!(texts, ["from another", "to another"]);
+    assert_eq!(state(&mut other, &kept).await.1, 1, "another's waits for its time");
     link.is_quiet().await;
 }
 

@@ -1,15 +1,17 @@
 //! `cancel_sm` (SMPP 3.4, 4.9): what waits is taken back; durable, with receipt and CDR, before it is answered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use veilgate_admission::Account;
-use veilgate_names::MessageId;
+use veilgate_admission::{Account, Registered};
+use veilgate_names::{MessageId, Reason};
 use veilgate_smpp::codec::Status;
 use veilgate_smpp::pdu::CancelSm;
 
 use crate::flow::Flow;
 use crate::held::Asking;
 use crate::live::{Ended, Live, Moment};
+use crate::message::authorization;
 use crate::query::Asked;
 use crate::recipient::Recipient;
 use crate::refusal::Refusal;
@@ -34,7 +36,7 @@ impl Flow {
     ) -> Result<(), Refusal> {
         let Asking { account, from, at, store } = *asking;
         let ended = if pdu.message_id.is_empty() {
-            self.cancel_by_addresses(account, pdu, at)?
+            self.cancel_by_addresses(asking, pdu, turn, outcomes)?
         } else {
             let asked = Asked::new(account, pdu.message_id, &pdu.source)?;
             let held = self.hold_members(store, &asked, at);
@@ -77,16 +79,26 @@ impl Flow {
 
     fn cancel_by_addresses(
         &self,
-        account: &Account,
+        asking: &Asking<'_>,
         pdu: &CancelSm<'_>,
-        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
     ) -> Result<Vec<Ended>, Refusal> {
+        let Asking { account, at, .. } = *asking;
         let recipient = Recipient::parse(account.kind(), &pdu.destination, &pdu.tlvs)?;
         let source = pdu.source.digits.as_bytes();
         if source.is_empty() {
             return Err(Refusal::field(Status::RINVSRCADR));
         }
         self.search_pause(at)?;
+        let meant = self.meant(account, &recipient, at);
+        if let Some(meant) = &meant {
+            let called = self.call(asking, meant.id(), turn, outcomes);
+            if let Err(reason) = called {
+                self.let_go_under(meant.id(), at, outcomes);
+                return Err(reason.into());
+            }
+        }
         let service = pdu.service_type.as_bytes();
         let described = |live: &Live| {
             live.service_number.as_str().as_bytes() == source
@@ -97,13 +109,28 @@ impl Flow {
         let mut book = self.book.lock();
         let mut found: Vec<MessageId> = book.waiting_of(account.id(), described);
         found.sort_unstable();
-        Ok(found.into_iter().filter_map(|id| book.cancel(id, at)).collect())
+        let ended = found.into_iter().filter_map(|id| book.cancel(id, at)).collect();
+        drop(book);
+        if let Some(meant) = meant {
+            self.let_go_under(meant.id(), at, outcomes);
+        }
+        Ok(ended)
+    }
+
+    /// The authorization that a recipient means now, if one is registered: what is parked for them is parked under it.
+    fn meant(&self, account: &Account, recipient: &Recipient, at: Moment) -> Option<Arc<Registered>> {
+        match recipient {
+            Recipient::Pseudonym(_) | Recipient::Registered { .. } => {
+                authorization(recipient, account.tenant(), &self.gate, at.wall).ok()
+            }
+            Recipient::Whole(_) | Recipient::Short(_) => None,
+        }
     }
 
     fn search_pause(&self, at: Moment) -> Result<(), Refusal> {
         let mut next = self.next_search.lock();
         if at.mono < *next {
-            return Err(veilgate_names::Reason::Tps.into());
+            return Err(Reason::Tps.into());
         }
         *next = at.mono.plus(SEARCH_PAUSE);
         Ok(())

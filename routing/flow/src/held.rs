@@ -1,13 +1,19 @@
 //! What is parked is brought into the book while its sender asks for it, and let go afterwards.
 
 use veilgate_admission::Account;
-use veilgate_names::MessageId;
+use veilgate_names::{AuthorizationId, MessageId, Reason};
 use veilgate_store::Store;
 
+use crate::book::{Cause, Wanted};
 use crate::flow::Flow;
+use crate::label::tag_of;
 use crate::live::Moment;
 use crate::query::Asked;
-use crate::turn::{Outcomes, SessionId, Waiting};
+use crate::turn::{Outcomes, SessionId, Turn, Waiting};
+
+/// Batches of parked messages that one request reads back at most: half a million, more than are parked under one
+/// authorization.
+const MOST_CALLS: usize = 1024;
 
 /// Who asks something about messages, and what it takes to answer.
 #[derive(Clone, Copy)]
@@ -36,11 +42,42 @@ impl Flow {
         held
     }
 
+    /// Brings everything into the book that is parked under an authorization (and what shares its tag).
+    ///
+    /// # Errors
+    /// [`Reason::Internal`] if the store cannot be read; what came stays in the book, until it is
+    /// [let go](Self::let_go) or expires.
+    pub(crate) fn call(
+        &self,
+        asking: &Asking<'_>,
+        authorization: &AuthorizationId,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> Result<(), Reason> {
+        let tags = std::iter::once(tag_of(authorization)).collect();
+        if self.sift(&Wanted::Tags(tags), Cause::Called).is_empty() {
+            return Ok(());
+        }
+        for _ in 0..MOST_CALLS {
+            let more = self.recall(asking.store, asking.at, turn, outcomes);
+            if !more.map_err(|_| Reason::Internal)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Parks or queues again what was held and has not ended.
     pub(crate) fn let_go(&self, held: &[MessageId], at: Moment, outcomes: &mut Outcomes) {
         for &id in held {
             self.release(id, at, outcomes);
         }
+    }
+
+    /// Parks or queues again what was called under an authorization and has not ended.
+    pub(crate) fn let_go_under(&self, authorization: &AuthorizationId, at: Moment, outcomes: &mut Outcomes) {
+        let held = self.book.lock().held_under(authorization);
+        self.let_go(&held, at, outcomes);
     }
 
     fn hold_one(&self, store: &dyn Store, id: MessageId, at: Moment, held: &mut Vec<MessageId>) {

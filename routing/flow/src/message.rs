@@ -262,7 +262,7 @@ pub(crate) fn resolve(
     gate.identity.resolve_pinning(asking, as_of, until, now)
 }
 
-fn authorization(
+pub(crate) fn authorization(
     recipient: &Recipient,
     tenant: &Tenant,
     gate: &Gate,

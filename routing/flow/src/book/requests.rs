@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use veilgate_names::{AccountId, FinalState, MessageId, Reason, Timestamp};
+use veilgate_names::{AccountId, AuthorizationId, FinalState, MessageId, Reason, Timestamp};
 
 use super::Book;
+use crate::label::tag_of;
 use crate::live::{Body, ContentFacts, Ended, Live, Moment};
 use crate::state::{Event, Phase};
 use crate::turn::Outcomes;
@@ -42,6 +43,13 @@ impl Book {
     ) -> Vec<MessageId> {
         let waits = |live: &&Live| live.waits() && live.account == *account;
         self.live.values().filter(waits).filter(|live| described(live)).map(|live| live.id).collect()
+    }
+
+    /// What was called from where it was parked under an authorization and has not ended.
+    pub(crate) fn held_under(&self, authorization: &AuthorizationId) -> Vec<MessageId> {
+        let tag = tag_of(authorization);
+        let held = |live: &&Live| live.phase() == Phase::Scheduled && tag_of(live.authorization.id()) == tag;
+        self.live.values().filter(held).map(|live| live.id).collect()
     }
 
     /// Changes a message that waits and keeps it from being sent until the change is durable (`retracted` lets it go
