@@ -41,7 +41,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::events::{
     DrainProgress, JournalOpened, Listening, Reloaded, Started, Stopped, Stopping, StorageFailed,
 };
-use crate::telemetry::words::{Listener, StopCause, StorageUse};
+use crate::telemetry::words::{Condition, Listener, StopCause, StorageUse};
 
 /// Authorizations and slots held at most.
 const REGISTRY_CAPACITY: usize = 20_000_000;
@@ -475,7 +475,9 @@ impl Probe for App {
         metrics.journal.size.set(i64::try_from(usage.octets).unwrap_or(i64::MAX));
         metrics.journal.damaged.set(i64::try_from(usage.damaged).unwrap_or(i64::MAX));
         for channel in self.hub.flow.channel_states() {
-            metrics.channel(&channel.id).queued.set(gauge(channel.queued));
+            let of_channel = metrics.channel(&channel.id);
+            of_channel.queued.set(gauge(channel.queued));
+            of_channel.health.set(Condition::of(channel.health).level());
         }
         for account in self.accounts.all() {
             let pending = self.hub.flow.outbox(account.id()).lock().pending();

@@ -21,8 +21,8 @@ use crate::ledger::LedgerSender;
 use crate::recall::Recaller;
 use crate::space::Space;
 use crate::telemetry::Telemetry;
-use crate::telemetry::events::{JournalSlow, OptedOut as OptedOutEvent, StorageFailed};
-use crate::telemetry::words::{ReceiptOddity, StorageUse};
+use crate::telemetry::events::{ChannelHealth, JournalSlow, OptedOut as OptedOutEvent, StorageFailed};
+use crate::telemetry::words::{Condition, ReceiptOddity, StorageUse};
 
 /// A commit that takes longer is logged.
 const SLOW_COMMIT: std::time::Duration = std::time::Duration::from_millis(500);
@@ -221,6 +221,7 @@ impl Hub {
             ready,
             channels,
             mut accounts,
+            health,
             cdrs,
             opt_outs,
             recall,
@@ -260,6 +261,9 @@ impl Hub {
         }
         if !cancellations.is_empty() {
             self.put_cancellations(cancellations, &mut wakes);
+        }
+        for (channel, health) in health {
+            ChannelHealth { channel, health: Condition::of(health) }.emit(&self.telemetry);
         }
         for refusal in opt_outs {
             self.opted_out(refusal);

@@ -233,6 +233,14 @@ enum ChannelCommand {
         /// Its name.
         channel: String,
     },
+    /// Give it no more messages; it stays bound, and its receipts are taken. Waits until its wire is empty.
+    Drain {
+        /// Its name.
+        channel: String,
+        /// How long to wait at most, seconds.
+        #[arg(long, default_value_t = 60)]
+        wait: u64,
+    },
     /// Stop using it; what waits for it moves to others.
     Disable {
         /// Its name.
@@ -404,6 +412,9 @@ fn request(command: Command) -> Result<Request, String> {
         Command::Channel { command: ChannelCommand::Enable { channel: name } } => {
             Request::ChannelEnable { channel: channel(&name)? }
         }
+        Command::Channel { command: ChannelCommand::Drain { channel: name, wait } } => {
+            Request::ChannelDrain { channel: channel(&name)?, wait_ms: wait.saturating_mul(1000) }
+        }
         Command::Channel { command: ChannelCommand::Disable { channel: name } } => {
             Request::ChannelDisable { channel: channel(&name)? }
         }
@@ -477,6 +488,11 @@ fn show(response: Response) -> Result<(), String> {
         Response::Draining => {
             say("draining");
             Ok(())
+        }
+        Response::ChannelDrained { drained, unanswered, queued } => {
+            let waits = if queued > 0 { format!(", {queued} wait for it alone") } else { String::new() };
+            say(&format!("{unanswered} unanswered{waits}"));
+            if drained { Ok(()) } else { Err("not drained yet".to_owned()) }
         }
         Response::Switched { enabled } => {
             say(if enabled { "enabled" } else { "disabled" });

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod authorizations;
+mod channels;
 mod explain;
 mod keys;
 mod subject;
@@ -23,7 +24,7 @@ use crate::files;
 use crate::keys::replace_file;
 use crate::telemetry::KeyName;
 use crate::telemetry::events::{ImportRefused, Imported, ReloadNeedsRestart, ReloadRefused};
-use crate::telemetry::words::{ImportKind, ImportRefusal};
+use crate::telemetry::words::{Condition, ImportKind, ImportRefusal, Word as _};
 
 impl Operations for Arc<App> {
     async fn perform(&self, request: Request, actor: Actor) -> Response {
@@ -60,6 +61,7 @@ impl Operations for Arc<App> {
                 app.request_stop();
                 Response::Draining
             }
+            Request::ChannelDrain { channel, wait_ms } => app.drain_channel(&channel, wait_ms, &actor).await,
             Request::ChannelEnable { channel } => app.switch(&channel, true, &actor).await,
             Request::ChannelDisable { channel } => app.switch(&channel, false, &actor).await,
             Request::TenantOffboard { tenant, force } => app.offboard(&tenant, force, &actor).await,
@@ -144,11 +146,13 @@ impl App {
         accounts.sort_by(|a, b| a.account.cmp(&b.account));
         let channel = |state: veilgate_flow::ChannelState| ChannelStatus {
             binds_wanted: u32::try_from(channels.binds_wanted(&state.id)).unwrap_or(u32::MAX),
+            health: Condition::of(state.health).name().to_owned(),
+            draining: state.draining,
+            unanswered: self.unanswered(&state.id),
             channel: state.id.to_string(),
             enabled: state.enabled,
             binds: state.links_up,
             queued: wide(state.queued),
-            unanswered: 0,
         };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -221,6 +225,7 @@ impl App {
             return Response::refused("there is no such channel");
         };
         entry.enabled = enabled;
+        self.set_draining(channel, false);
         self.apply_channels(config).await;
         let switched = channel.clone();
         let event = if enabled {

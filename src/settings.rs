@@ -1,6 +1,7 @@
 //! What the file says, in the words of those it concerns.
 
 pub mod retry;
+mod routes;
 
 use std::sync::Arc;
 
@@ -58,6 +59,7 @@ pub fn flow_rules(config: &Config) -> FlowRules {
         max_validity: flow.max_validity,
         reply_grace: flow.reply_grace,
         delivery_retry: flow.delivery_retry,
+        health: routes::health(config),
         max_text: many(flow.max_text),
         max_repeats: many(flow.max_references),
         max_remembered: usize::try_from(flow.remember_ended).unwrap_or(usize::MAX),
@@ -239,12 +241,16 @@ pub fn pending(config: &Config) -> Vec<(AccountId, usize)> {
 /// # Errors
 /// [`SettingError`] for a public key that lies on no curve.
 pub fn directory(config: &Config) -> Result<Directory, SettingError> {
-    let numbers = config.service_numbers.iter().map(|entry| NumberRules {
+    let places = routes::places(config);
+    let numbers = config.service_numbers.iter().zip(places).map(|(entry, route)| NumberRules {
         number: entry.number,
         enterprise: entry.enterprise.clone(),
         extension_digits: entry.extension_digits,
-        channels: entry.channels.clone().unwrap_or_default().into(),
+        route,
+        ordered: entry.ordered,
     });
+    let ordered: Vec<_> =
+        config.accounts.iter().filter(|one| one.ordered).map(|one| one.system_id.clone()).collect();
     let suspended = config.enterprises.iter().filter(|one| one.suspended).map(|one| one.id.clone());
     let weights = config.enterprises.iter().map(|one| (one.id.clone(), one.weight.get()));
     let platforms: Result<Vec<_>, SettingError> = config
@@ -264,7 +270,9 @@ pub fn directory(config: &Config) -> Result<Directory, SettingError> {
         notaries.collect(),
         enterprises.collect(),
     )
-    .weighed(weights.collect()))
+    .weighed(weights.collect())
+    .with_routes(routes::routes(config))
+    .with_ordered(ordered))
 }
 
 fn profile(index: usize, platform: &config::Platform) -> Result<PlatformProfile, SettingError> {

@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use veilgate_names::{AccountId, ChannelId, EnterpriseId, PlatformId, ServiceNumber};
 
+use crate::groups::Label;
 use crate::retry::TableName;
 use crate::root::Config;
 use crate::words::LogLevel;
@@ -22,6 +23,8 @@ pub struct Changes {
     pub service_numbers: ListChanges<ServiceNumber>,
     /// Channels.
     pub channels: ListChanges<ChannelId>,
+    /// Channel groups.
+    pub channel_groups: ListChanges<Label>,
     /// Retry tables.
     pub retry_tables: ListChanges<TableName>,
     /// The new log level.
@@ -104,6 +107,7 @@ impl Config {
             accounts: compare(&old.accounts, &new.accounts, |entry| entry.system_id.clone()),
             service_numbers: compare(&old.service_numbers, &new.service_numbers, |entry| entry.number),
             channels: compare(&old.channels, &new.channels, |entry| entry.id.clone()),
+            channel_groups: compare(&old.channel_groups, &new.channel_groups, |entry| entry.id.clone()),
             retry_tables: compare(&old.retry_tables, &new.retry_tables, |entry| entry.id.clone()),
             log_level: (old.log.level != new.log.level).then_some(new.log.level),
         })
@@ -124,7 +128,9 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         accounts: _,
         service_numbers: _,
         channels: _,
-        // Taken over with the channels.
+        // Taken over with the channels and service numbers.
+        channel_groups: _,
+        health: _,
         retry_tables: _,
         flow: _,
         replies: _,
@@ -165,6 +171,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
             max_live_messages, max_share_percent, max_messages_in_memory, resident_messages, max_schedule, past_schedule, max_uncommitted, max_text, remember_ended, max_references, service_types, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold, max_early_receipts, max_recent_receipts, late_answer_grace,
             report_timeout, default_validity, max_validity, reply_grace, receipt_lifetime, delivery_retry
         }
+        health { answers, within, least, degraded_percent, unhealthy_percent, probe_min, probe_max, probes }
         opt_out { words, beginnings, scope, confirmation, confirm_every }
         replies { tie_break, quarantine, part_timeout, max_parts, max_parts_per_writer, max_octets }
         registry { keep_expired }

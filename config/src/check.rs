@@ -59,6 +59,7 @@ pub(crate) fn check(config: &Config) -> Checked {
     }
     opt_out(config)?;
     crate::retry::check(config)?;
+    crate::groups::check(config)?;
     flow(config)
 }
 
@@ -72,6 +73,7 @@ fn lists(config: &Config) -> Checked {
     once("accounts", "system_id", config.accounts.iter().map(|account| &account.system_id))?;
     once("service_numbers", "number", config.service_numbers.iter().map(|entry| &entry.number))?;
     once("channels", "id", config.channels.iter().map(|channel| &channel.id))?;
+    once("channel_groups", "id", config.channel_groups.iter().map(|group| &group.id))?;
     once("retry_tables", "id", config.retry_tables.iter().map(|table| &table.id))?;
     once("approvers", "name", config.approvers.iter().map(|approver| approver.name.as_str()))
 }

@@ -95,6 +95,10 @@ pub struct Account {
     /// as before and not sent. Default: not at all.
     #[serde(default, deserialize_with = "some_text")]
     pub dedupe: Option<Duration>,
+    /// Whether its messages to one subscriber go one after the other, each when the one before it was answered or has
+    /// ended. Default false.
+    #[serde(default)]
+    pub ordered: bool,
     /// What is done about it when it guesses recipients. Default: `guessing.action`.
     #[serde(default, deserialize_with = "some_text")]
     pub guessing: Option<GuessingAction>,

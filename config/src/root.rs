@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::consent::{Guessing, Registry};
 use crate::flow::{EdiKey, Flow, Identity, Journal, Ledger};
+use crate::groups::{ChannelGroup, Health};
 use crate::north::North;
 use crate::opt_out::OptOut;
 use crate::parties::{Account, Enterprise, Platform};
@@ -56,6 +57,12 @@ pub struct Config {
     /// The SMSCs; at least one.
     #[serde(default)]
     pub channels: Vec<Channel>,
+    /// Channels that stand in for each other.
+    #[serde(default)]
+    pub channel_groups: Vec<ChannelGroup>,
+    /// When a channel counts as ill.
+    #[serde(default)]
+    pub health: Health,
     /// What refusals and receipts of SMSCs mean.
     #[serde(default)]
     pub retry_tables: Vec<RetryTable>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error};
 use veilgate_names::{ChannelId, EnterpriseId, ServiceNumber};
 
+use crate::groups::Label;
 use crate::retry::TableName;
 use crate::text::{FromText, count, seconds, some_text, some_texts, some_whole, text, whole, window, yes};
 use crate::words::{AddressForm, Alphabet, BindMode, IdFormat};
@@ -29,6 +30,13 @@ pub struct ServiceNumberEntry {
     /// The channels it may be sent through. Default: all.
     #[serde(default, deserialize_with = "some_texts")]
     pub channels: Option<Vec<ChannelId>>,
+    /// Instead of `channels`: the channel group it is sent through.
+    #[serde(default, deserialize_with = "some_text")]
+    pub group: Option<Label>,
+    /// Whether its messages to one subscriber go one after the other, each when the one before it was answered or has
+    /// ended. Default false.
+    #[serde(default)]
+    pub ordered: bool,
     /// Whether replies to it come back through this gateway and no other way. Must be true: otherwise the
     /// enterprise would see the numbers of those who answer.
     #[serde(default)]
@@ -80,6 +88,15 @@ pub struct Channel {
     /// false.
     #[serde(default)]
     pub cancel: bool,
+    /// What it costs, 0 (cheapest) to 9: its priority in groups that choose by labels. Default 0.
+    #[serde(default, deserialize_with = "whole::<_, _, 0, 9>")]
+    pub cost_class: u8,
+    /// The network it leads to, for groups that choose by labels.
+    #[serde(default, deserialize_with = "some_text")]
+    pub network: Option<Label>,
+    /// The region it leads to, likewise.
+    #[serde(default, deserialize_with = "some_text")]
+    pub region: Option<Label>,
     /// How it writes message ids. Default `auto`.
     #[serde(default = "auto", deserialize_with = "text")]
     pub id_format: IdFormat,

@@ -85,6 +85,16 @@ pub enum Request {
     Reload {},
     /// Take nothing new, finish, stop. Answered at once.
     Drain {},
+    /// Give a channel no more messages; it stays bound and its receipts are taken. Answered when every submit on its wire
+    /// is answered, or after so long.
+    ChannelDrain {
+        /// Which.
+        #[serde(serialize_with = "write_one", deserialize_with = "read_one")]
+        channel: ChannelId,
+        /// How long is waited at most, milliseconds.
+        #[serde(default)]
+        wait_ms: u64,
+    },
     /// Use a channel again.
     ChannelEnable {
         /// Which.
@@ -143,6 +153,7 @@ impl Request {
             Self::Status {} => OpsCommand::Status,
             Self::Reload {} => OpsCommand::Reload,
             Self::Drain {} => OpsCommand::Drain,
+            Self::ChannelDrain { .. } => OpsCommand::ChannelDrain,
             Self::ChannelEnable { .. } => OpsCommand::ChannelEnable,
             Self::ChannelDisable { .. } => OpsCommand::ChannelDisable,
             Self::Keys { .. } => OpsCommand::Keys,
@@ -263,6 +274,15 @@ pub enum Response {
         /// Whether it is used from now on.
         enabled: bool,
     },
+    /// A channel takes no more messages.
+    ChannelDrained {
+        /// Whether nothing is on its wire any more.
+        drained: bool,
+        /// Submits without a response.
+        unanswered: u64,
+        /// Messages that still wait for it, since no other may take them.
+        queued: u64,
+    },
     /// An enterprise's data keys are destroyed.
     Offboarded {
         /// Versions of data keys.
@@ -365,6 +385,12 @@ pub struct ChannelStatus {
     pub binds: u32,
     /// Binds that should.
     pub binds_wanted: u32,
+    /// How it answers: `healthy`, `degraded`, `unhealthy` or `down`.
+    #[serde(default)]
+    pub health: String,
+    /// Whether it takes no more messages though it stays bound.
+    #[serde(default)]
+    pub draining: bool,
     /// Messages waiting for it.
     pub queued: u64,
     /// Submits without a response.

@@ -163,6 +163,8 @@ struct Link {
     rate_pause: Option<Monotonic>,
     refused: Option<Status>,
     up: bool,
+    /// Whether the flow was told that `enquire_link` stays unanswered.
+    silent: bool,
 }
 
 impl Link {
@@ -183,6 +185,7 @@ impl Link {
             rate_pause: None,
             refused: None,
             up: false,
+            silent: false,
             hub,
             config,
             metrics,
@@ -371,9 +374,19 @@ impl Link {
             let place = self.place();
             self.hub.flow.link_events(place, self.events.drain(..), at, &mut turn, &mut outcomes);
         }
+        self.tell_silence(&mut outcomes);
         self.hub.commit(turn);
         self.hub.dispatch(outcomes);
         closed
+    }
+
+    /// A channel that leaves `enquire_link` unanswered is not what it should be, long before its link is given up.
+    fn tell_silence(&mut self, outcomes: &mut Outcomes) {
+        let silent = self.up && self.session.is_silent();
+        if silent != self.silent {
+            self.silent = silent;
+            self.hub.flow.link_silent(self.place(), silent, outcomes);
+        }
     }
 
     fn handle(
@@ -618,6 +631,9 @@ impl Link {
             }
             let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
             let place = self.place();
+            if self.silent {
+                self.hub.flow.link_silent(place, false, &mut outcomes);
+            }
             self.give_up_cancellations();
             let (flow, at) = (&self.hub.flow, clock::now());
             flow.link_events(place, self.events.drain(..), at, &mut turn, &mut outcomes);

@@ -13,8 +13,8 @@ use super::Telemetry;
 use super::loggable::{KeyName, Loggable};
 use super::metrics::Metrics;
 use super::words::{
-    BindKind, BindRefusal, ConnectionLimit, ImportKind, ImportRefusal, LinkEnd, Listener, NorthClose,
-    OpsCommand, ReceiptOddity, StopCause, StorageUse, UnattributedKind,
+    BindKind, BindRefusal, Condition, ConnectionLimit, ImportKind, ImportRefusal, LinkEnd, Listener,
+    NorthClose, OpsCommand, ReceiptOddity, StopCause, StorageUse, UnattributedKind,
 };
 
 macro_rules! events {
@@ -227,6 +227,14 @@ events! {
         kind: BindKind,
     };
 
+    /// A channel answers better or worse than before.
+    ChannelHealth INFO "channel health changed" {
+        /// Which channel.
+        channel: ChannelId,
+        /// How it is now.
+        health: Condition,
+    } counts |event, metrics| metrics.channel(&event.channel).health.set(event.health.level());
+
     /// A bind to an SMSC ended or did not come up.
     ChannelDown WARN "channel down" {
         /// Which channel.
@@ -257,6 +265,18 @@ events! {
         channel: ChannelId,
         /// Whether it is used from now on.
         enabled: bool,
+    };
+
+    /// Staff let a channel finish.
+    ChannelDraining INFO "channel draining" {
+        /// Which channel.
+        channel: ChannelId,
+    };
+
+    /// A channel that was to finish has nothing on its wire any more.
+    ChannelDrained INFO "channel drained" {
+        /// Which channel.
+        channel: ChannelId,
     };
 
     /// The journal was read back at start.

@@ -1,5 +1,6 @@
 //! The closed sets of words that events and metrics are told apart by.
 
+use veilgate_flow::Health;
 use veilgate_names::FinalState;
 
 use super::loggable::{Loggable, sealed::Sealed};
@@ -167,6 +168,18 @@ words! {
         Drain = "drain",
     }
 
+    /// How a channel answers.
+    Condition {
+        /// Well.
+        Healthy = "healthy",
+        /// Too many failures, or it is silent.
+        Degraded = "degraded",
+        /// It gets probes only.
+        Unhealthy = "unhealthy",
+        /// No bind that can send.
+        Down = "down",
+    }
+
     /// How an SMSC answered a submit.
     SubmitClass {
         /// Accepted.
@@ -271,6 +284,8 @@ words! {
         ChannelEnable = "channel-enable",
         /// Stop using a channel.
         ChannelDisable = "channel-disable",
+        /// Let a channel finish.
+        ChannelDrain = "channel-drain",
         /// Revoke everything of an enterprise.
         RevokeEnterprise = "revoke-enterprise",
         /// Shut an account out.
@@ -285,6 +300,30 @@ words! {
         IdentityExplain = "identity-explain",
         /// A line that is no command.
         Unreadable = "unreadable",
+    }
+}
+
+impl Condition {
+    /// What the flow says of a channel.
+    #[must_use]
+    pub fn of(health: Health) -> Self {
+        match health {
+            Health::Healthy => Self::Healthy,
+            Health::Degraded => Self::Degraded,
+            Health::Unhealthy => Self::Unhealthy,
+            Health::Down => Self::Down,
+        }
+    }
+
+    /// The metric's value: 0 healthy, 1 degraded, 2 unhealthy, 3 down.
+    #[must_use]
+    pub fn level(self) -> i64 {
+        match self {
+            Self::Healthy => 0,
+            Self::Degraded => 1,
+            Self::Unhealthy => 2,
+            Self::Down => 3,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod canary;
 mod corpus;
 mod faults;
 mod gateway;
+mod groups;
 mod guessing;
 mod isolation;
 mod keys;

@@ -3,6 +3,10 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
+use veilgate_simulators::esme::{Recipient, Submission};
+use veilgate_simulators::smsc::SmscOptions;
+
+use crate::gateway;
 use crate::smpp_raw::*;
 use crate::smpp_stage::*;
 
@@ -126,4 +130,23 @@ async fn a_table_explains_itself() {
         assert_eq!((code, text.lines().nth(1)), (Some(0), Some(told.trim_end())), "{what}: {text}");
     }
     assert_eq!(explain("19900001234").0, Some(1));
+}
+
+/// What was tried before a restart counts after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_survive_a_restart() {
+    let refusing = SmscOptions { answers: vec!["status=0x45".parse().unwrap()], ..SmscOptions::default() };
+    let table =
+        table("status = [\"0x45\"]\nclass = \"temporary\"\nretry = \"any\"\ndelays = [\"1s\"]\nattempts = 2");
+    let mut gateway = gateway::Plan::new().registered().smsc(refusing).config(&table).start().await;
+    let person = gateway.person(0).clone();
+    let shop = gateway.bind("shop").await;
+    let recipient = Recipient::pseudonym(&person.pseudonym);
+    shop.accepted(&Submission::new(person.service_number(), recipient, "again")).await;
+    gateway.until("the first attempt", |gateway| gateway.smsc(0).submits().len() == 1).await;
+    gateway.restart().await;
+    gateway.settled().await;
+    assert_eq!(gateway.smsc(0).submits().len(), 2, "two attempts in all");
+    assert_eq!(gateway.smsc(0).submits()[1].text, "again");
+    gateway.stop().await;
 }

@@ -46,6 +46,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) notary: &'a str,
     /// More lines of each channel; one channel for each, one plain channel if there is none.
     pub(crate) channels: &'a [&'a str],
+    /// More lines of the service number.
+    pub(crate) number: &'a str,
     /// More lines of the file's end.
     pub(crate) more: &'a str,
     /// The hex of the key that platform `notary-2` signs with.
@@ -216,7 +218,7 @@ fn configuration(plan: &Plan<'_>, channels: &[&str], smscs: &[Smsc]) -> String {
         Some(key) => format!("proof = \"required\"\npublic_key = \"{key}\""),
         None => "proof = \"optional\"".to_owned(),
     };
-    let Plan { north, flow, shop, notary, more, .. } = plan;
+    let Plan { north, flow, shop, notary, number, more, .. } = plan;
     let mut text = format!(
         r#"data_dir = "data"
 
@@ -272,6 +274,7 @@ password_hash = "{hash}"
 number = "{SERVICE_NUMBER}"
 enterprise = "ent-1"
 inbound_anchored = true
+{number}
 "#
     );
     for (index, (lines, smsc)) in channels.iter().zip(smscs).enumerate() {

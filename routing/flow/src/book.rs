@@ -4,6 +4,8 @@
 
 mod answers;
 mod cancellation;
+mod condition;
+mod order;
 mod parked;
 mod parking;
 mod queues;
@@ -26,15 +28,18 @@ use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
 
 use self::answers::Receipt;
+use self::order::Order;
 use self::parked::Parked;
 use self::parking::Crowd;
 use crate::correlate::{Correlate, ReceiptFact};
 use crate::delivery::Notice;
 use crate::fair::{FairQueue, Lanes};
+use crate::groups::{Candidate, Routes};
+use crate::health::{Health, Pulse};
 use crate::live::{Ended, Live, Moment};
 use crate::notice::Noticed;
 use crate::record::{Again, StateRecord};
-use crate::route::Candidate;
+use crate::retry::Class;
 use crate::state::{Event, Phase};
 use crate::turn::{Cancellation, DeliverAnswer, LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
@@ -107,6 +112,10 @@ pub struct ChannelState {
     pub id: ChannelId,
     /// Whether it is switched on.
     pub enabled: bool,
+    /// Whether it takes no more messages, though it stays bound.
+    pub draining: bool,
+    /// How it is.
+    pub health: Health,
     /// How many links are bound.
     pub links_up: u32,
     /// Messages waiting for it.
@@ -119,6 +128,23 @@ pub(crate) struct Channel {
     delayed: BTreeSet<(Monotonic, MessageId)>,
     links_up: u32,
     senders_up: u32,
+    /// Links that leave `enquire_link` unanswered.
+    links_silent: u32,
+    pulse: Pulse,
+}
+
+impl Channel {
+    fn new(rules: ChannelRules, flow: &FlowRules) -> Self {
+        Self {
+            rules,
+            queue: FairQueue::default(),
+            delayed: BTreeSet::new(),
+            links_up: 0,
+            senders_up: 0,
+            links_silent: 0,
+            pulse: Pulse::new(flow.health.clone()),
+        }
+    }
 }
 
 /// See the module.
@@ -128,7 +154,8 @@ pub(crate) struct Book {
     correlate: Correlate,
     channels: Vec<Channel>,
     lanes: Lanes,
-    candidates: Vec<Candidate>,
+    order: Order,
+    routes: Routes,
     deadlines: BTreeSet<(Monotonic, MessageId)>,
     pub(crate) parked: Parked,
     crowd: Crowd,
@@ -144,7 +171,8 @@ impl Book {
             correlate,
             channels: Vec::new(),
             lanes: Lanes::default(),
-            candidates: Vec::new(),
+            order: Order::default(),
+            routes: Routes::default(),
             deadlines: BTreeSet::new(),
             parked: Parked::default(),
             crowd: Crowd::default(),
@@ -152,33 +180,25 @@ impl Book {
     }
 
     /// Takes over the channels of a (re)loaded configuration; known ones keep their place and queue, vanished
-    /// ones are switched off and their queues move.
-    pub(crate) fn configure(&mut self, channels: &[ChannelRules], outcomes: &mut Outcomes) {
-        for candidate in &mut self.candidates {
+    /// ones are switched off. Their queues move with the next [`Self::rebalance`].
+    pub(crate) fn configure(&mut self, channels: &[ChannelRules]) {
+        for candidate in &mut self.routes.candidates {
             candidate.enabled = false;
         }
         for rules in channels {
-            if let Some(index) = self.channel_index(&rules.id) {
-                if let Some(channel) = self.channels.get_mut(usize::from(index)) {
-                    channel.rules = rules.clone();
-                }
-                if let Some(candidate) = self.candidates.get_mut(usize::from(index)) {
-                    candidate.enabled = rules.enabled;
-                    candidate.weight = rules.weight;
-                }
-            } else {
-                self.candidates.push(Candidate::new(rules.weight, rules.enabled));
-                let (queue, delayed) = (FairQueue::default(), BTreeSet::new());
-                self.channels.push(Channel {
-                    rules: rules.clone(),
-                    queue,
-                    delayed,
-                    links_up: 0,
-                    senders_up: 0,
-                });
+            let Some(index) = self.channel_index(&rules.id).map(usize::from) else {
+                self.routes.add(Candidate::new(rules.weight, rules.enabled));
+                self.channels.push(Channel::new(rules.clone(), &self.rules));
+                continue;
+            };
+            if let Some(channel) = self.channels.get_mut(index) {
+                channel.rules = rules.clone();
+            }
+            if let Some(candidate) = self.routes.candidates.get_mut(index) {
+                candidate.enabled = rules.enabled;
+                candidate.weight = rules.weight;
             }
         }
-        self.rebalance(outcomes);
     }
 
     pub(crate) fn channel_index(&self, id: &ChannelId) -> Option<u16> {
@@ -195,35 +215,8 @@ impl Book {
     }
 
     pub(crate) fn queued(&self) -> usize {
-        self.channels.iter().map(|channel| channel.queue.len() + channel.delayed.len()).sum()
-    }
-
-    /// A link was bound or lost. Queues move from channels that are down to those that are up; a channel with
-    /// receivers only is down.
-    pub(crate) fn link_count(&mut self, place: LinkPlace, up: bool, outcomes: &mut Outcomes) {
-        let channel = usize::from(place.channel);
-        if let Some(entry) = self.channels.get_mut(channel) {
-            let count = |links: u32| if up { links + 1 } else { links.saturating_sub(1) };
-            entry.links_up = count(entry.links_up);
-            if place.sends {
-                entry.senders_up = count(entry.senders_up);
-            }
-            if let Some(candidate) = self.candidates.get_mut(channel) {
-                candidate.up = entry.senders_up > 0;
-            }
-        }
-        self.rebalance(outcomes);
-    }
-
-    /// Every channel as it is now.
-    pub(crate) fn channel_states(&self) -> Vec<ChannelState> {
-        let state = |(channel, candidate): (&Channel, &Candidate)| ChannelState {
-            id: channel.rules.id.clone(),
-            enabled: candidate.enabled,
-            links_up: channel.links_up,
-            queued: channel.queue.len() + channel.delayed.len(),
-        };
-        self.channels.iter().zip(&self.candidates).map(state).collect()
+        let of_channel = |channel: &Channel| channel.queue.len() + channel.delayed.len();
+        self.channels.iter().map(of_channel).sum::<usize>() + self.order.held()
     }
 
     /// Up to `max` messages of an enterprise, and where they stand.
@@ -239,16 +232,12 @@ impl Book {
 
     /// Whether any channel that is switched on has a bound link.
     pub(crate) fn channels_up(&self) -> usize {
-        self.candidates.iter().filter(|candidate| candidate.enabled && candidate.up).count()
+        self.routes.candidates.iter().filter(|candidate| candidate.enabled && candidate.up).count()
     }
 
-    /// Whether a service number with these channels has any that is switched on.
-    pub(crate) fn has_route(&self, allowed: &[ChannelId]) -> bool {
-        self.channels.iter().zip(&self.candidates).any(|(channel, candidate)| {
-            candidate.enabled
-                && candidate.weight > 0
-                && (allowed.is_empty() || allowed.contains(&channel.rules.id))
-        })
+    /// Whether a route leads to any channel that is switched on.
+    pub(crate) fn has_route(&self, route: u16) -> bool {
+        self.routes.is_open(route)
     }
 
     /// Adds a durable message and queues it.
@@ -257,7 +246,7 @@ impl Book {
         let queued = live.life.on(Event::Stored);
         self.live.insert(id, live);
         if queued {
-            self.enqueue(id, false, at, outcomes);
+            self.enqueue_new(id, at, outcomes);
         }
     }
 
@@ -273,12 +262,21 @@ impl Book {
                 entry.queue.put_back(self.lanes.of(live.authorization.enterprise()), id);
             }
         }
+        let max = entry.pulse.allowance(max, at.mono);
+        let max = if self.routes.candidates.get(usize::from(channel)).is_some_and(|one| one.draining) {
+            0
+        } else {
+            max
+        };
         while popped.len() < max {
             let Some(id) = entry.queue.pop(&self.lanes) else { break };
             let waits = |live: &Live| live.phase() == Phase::Queued && live.channel == channel;
             if self.live.get(&id).is_some_and(waits) {
                 popped.push(id);
             }
+        }
+        if !popped.is_empty() {
+            entry.pulse.taken(at.mono);
         }
         popped
     }
@@ -342,6 +340,7 @@ impl Book {
             }
             LinkEvent::TimedOut { message } => {
                 if self.live.get(&message).is_some_and(|live| live.phase() == Phase::Sent(link)) {
+                    self.answered_so(channel, Some(Class::Unknown), at, outcomes);
                     self.outcome_unknown(message, self.rules.late_answer_grace, at, outcomes);
                 }
                 None
@@ -391,6 +390,7 @@ impl Book {
     /// Ends what has waited long enough, at most `max` per call, and lets go of early receipts.
     pub(crate) fn tick(&mut self, max: usize, at: Moment, outcomes: &mut Outcomes) -> Vec<Ended> {
         outcomes.counts.receipts_unmatched += self.correlate.expire(at.mono);
+        self.tick_health(at.mono, outcomes);
         let mut ended = Vec::new();
         while ended.len() < max {
             let Some(&(deadline, id)) = self.deadlines.first() else { break };
@@ -436,9 +436,13 @@ impl Book {
     }
 
     /// The end is durable: the message is gone.
-    pub(crate) fn remove(&mut self, id: MessageId) -> Option<Live> {
+    pub(crate) fn remove(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) -> Option<Live> {
         let mut live = self.live.remove(&id)?;
         let _ = live.life.on(Event::EndStored);
+        if live.ordered {
+            let next = self.order.leave(&live);
+            self.next_of_lane(next, at, outcomes);
+        }
         self.deadlines.remove(&(live.deadline, id));
         if let Some(answered) = &live.answered {
             self.correlate.forget(live.channel, &answered.key, id);

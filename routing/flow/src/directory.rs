@@ -1,6 +1,6 @@
 //! What the configuration says about service numbers, enterprises and platforms; swapped whole on a reload.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use veilgate_names::{AccountId, ChannelId, EnterpriseId, Extension, PlatformId, 
 use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 
+use crate::groups::RouteRules;
+use crate::health::HealthRules;
 use crate::opt_out::OptOutRules;
 use crate::reply::ReplyRules;
 use crate::retry::RetryTable;
@@ -58,6 +60,8 @@ pub struct FlowRules {
     pub replies: ReplyRules,
     /// Replies that are refusals.
     pub opt_out: OptOutRules,
+    /// When a channel counts as ill.
+    pub health: HealthRules,
     /// The longest user data accepted, octets.
     pub max_text: usize,
     /// How many ended messages are remembered, for `query_sm`.
@@ -92,6 +96,7 @@ impl Default for FlowRules {
             delivery_retry: Duration::from_secs(5),
             replies: ReplyRules::default(),
             opt_out: OptOutRules::default(),
+            health: HealthRules::default(),
             max_text: 2048,
             max_remembered: 1_000_000,
             max_repeats: 1_000_000,
@@ -132,14 +137,22 @@ pub struct NumberRules {
     pub enterprise: EnterpriseId,
     /// Digits the gateway may append.
     pub extension_digits: u8,
-    /// The channels it may be sent through; empty = all.
-    pub channels: Arc<[ChannelId]>,
+    /// The place of its route among those of [`Directory::with_routes`]; 0 = all channels.
+    pub route: u16,
+    /// Whether its messages to one subscriber go one after the other.
+    pub ordered: bool,
 }
 
 /// See the module.
 #[derive(Default)]
 pub struct Directory {
     numbers: HashMap<ServiceNumber, NumberRules>,
+    /// All channels first.
+    routes: Vec<RouteRules>,
+    /// Where the book has them.
+    places: Vec<u16>,
+    /// Accounts whose messages to one subscriber go one after the other.
+    ordered: HashSet<AccountId>,
     only_number: HashMap<EnterpriseId, Option<ServiceNumber>>,
     suspended: Vec<EnterpriseId>,
     platforms: HashMap<PlatformId, PlatformProfile>,
@@ -184,6 +197,39 @@ impl Directory {
 
     pub(crate) fn weights(&self) -> &[(EnterpriseId, u32)] {
         &self.weights
+    }
+
+    /// Adds the routes that service numbers name by their place, the first of which is behind place 0.
+    #[must_use]
+    pub fn with_routes(mut self, routes: Vec<RouteRules>) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// Adds the accounts whose messages to one subscriber go one after the other.
+    #[must_use]
+    pub fn with_ordered(mut self, accounts: impl IntoIterator<Item = AccountId>) -> Self {
+        self.ordered = accounts.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn routes(&self) -> &[RouteRules] {
+        &self.routes
+    }
+
+    pub(crate) fn set_places(&mut self, places: Vec<u16>) {
+        self.places = places;
+    }
+
+    /// The book's index of a number's route.
+    pub(crate) fn place(&self, rules: &NumberRules) -> u16 {
+        let listed = usize::from(rules.route).checked_sub(1);
+        listed.and_then(|listed| self.places.get(listed)).copied().unwrap_or(0)
+    }
+
+    /// Whether a message of an account from a number waits for the one before it to the same subscriber.
+    pub(crate) fn is_ordered(&self, rules: &NumberRules, account: &AccountId) -> bool {
+        rules.ordered || (!self.ordered.is_empty() && self.ordered.contains(account))
     }
 
     /// The number a message of this enterprise is sent from: the one named, or its only one.
@@ -240,7 +286,8 @@ mod tests {
             number: ServiceNumber::parse(number).unwrap(),
             enterprise: EnterpriseId::parse(enterprise).unwrap(),
             extension_digits: 2,
-            channels: Arc::new([]),
+            route: 0,
+            ordered: false,
         }
     }
 

@@ -67,6 +67,12 @@ impl FairQueue {
         self.length
     }
 
+    /// Whether a message waits here.
+    #[cfg(test)]
+    pub(crate) fn contains(&self, id: MessageId) -> bool {
+        self.lanes.iter().any(|lane| lane.waiting.contains(&id))
+    }
+
     /// How many of one lane wait.
     pub(crate) fn of_lane(&self, lane: usize) -> usize {
         self.lanes.get(lane).map_or(0, |lane| lane.waiting.len())

@@ -3,6 +3,7 @@
 
 mod committed;
 mod deletions;
+mod links;
 mod recall;
 mod records;
 mod waking;
@@ -23,7 +24,7 @@ use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 use veilgate_store::Space;
 
-use crate::book::{Book, ChannelState, LinkEvent};
+use crate::book::{Book, ChannelState};
 use crate::delivery::{Attempt, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::ended::Ends;
@@ -36,12 +37,11 @@ use crate::record::{MessageRecord, Next};
 use crate::refusal::Refusal;
 use crate::repeats::Repeats;
 use crate::reply::Parts;
-use crate::retry::{Class, Fault};
 use crate::schedule::is_for_another_day;
 use crate::seal::Seals;
 use crate::shares::Shares;
-use crate::state::{Life, State};
-use crate::turn::{LinkPlace, Outcomes, SessionId, Step, Turn, Waiting};
+use crate::state::Life;
+use crate::turn::{Outcomes, SessionId, Step, Turn, Waiting};
 
 pub use recall::ParkedCounts;
 
@@ -174,20 +174,21 @@ impl Flow {
         &self,
         channels: &[ChannelRules],
         accounts: &[(AccountId, usize)],
-        directory: Directory,
+        mut directory: Directory,
         outcomes: &mut Outcomes,
     ) {
         let weights = directory.weights();
         self.shares.divide(weights.len(), self.rules.max_share_percent);
         self.book.lock().weigh(weights.iter().map(|(enterprise, weight)| (enterprise, *weight)));
-        self.gate.directory.store(Arc::new(directory));
         for (account, max) in accounts {
             self.outbox_with(account, *max);
         }
-        let directory = self.gate.directory.load();
         let mut book = self.book.lock();
-        book.configure(channels, outcomes);
-        book.reroute(|number| directory.rules(number).map(|rules| Arc::clone(&rules.channels)));
+        book.configure(channels);
+        directory.set_places(book.set_routes(directory.routes()));
+        book.reroute(|number| directory.rules(number).map(|rules| directory.place(rules)));
+        self.gate.directory.store(Arc::new(directory));
+        book.rebalance(outcomes);
     }
 
     /// A channel's index, by which links speak of it.
@@ -289,7 +290,10 @@ impl Flow {
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
-        if !self.book.lock().has_route(&cleared.number.channels) {
+        let directory = self.gate.directory.load();
+        let route = directory.place(&cleared.number);
+        let ordered = directory.is_ordered(&cleared.number, account.id());
+        if !self.book.lock().has_route(route) {
             return Err(Reason::NoRoute.into());
         }
         let part = cleared.body.part();
@@ -319,7 +323,8 @@ impl Flow {
             authorization: cleared.authorization,
             service_number: record.service_number,
             extension: record.extension,
-            allowed: cleared.number.channels,
+            route,
+            ordered,
             registered_delivery: record.registered_delivery,
             accepted_at: record.accepted_at,
             expires_at: record.expires_at,
@@ -356,80 +361,6 @@ impl Flow {
             return Ok(Counted { record: None, day: day_of(now) });
         }
         self.gate.registry.count_sms(authorization, part, now)
-    }
-
-    /// What a link saw since the last call.
-    pub fn link_events(
-        &self,
-        place: LinkPlace,
-        events: impl Iterator<Item = LinkEvent>,
-        at: Moment,
-        turn: &mut Turn,
-        outcomes: &mut Outcomes,
-    ) {
-        let mut ended = Vec::new();
-        let steps_before = turn.steps.len();
-        let mut book = self.book.lock();
-        for event in events {
-            ended.extend(book.handle(place, event, at, turn, outcomes));
-        }
-        drop(book);
-        self.notice_retries(turn.steps.get(steps_before..).unwrap_or_default(), outcomes);
-        self.tell(at, turn, outcomes);
-        self.finish(ended, turn);
-    }
-
-    /// A link is bound.
-    pub fn link_up(&self, place: LinkPlace, outcomes: &mut Outcomes) {
-        self.book.lock().link_count(place, true, outcomes);
-    }
-
-    /// A link that was up is gone, with `unanswered` submits on the wire and `unsent` ones that were not written.
-    pub fn link_down(
-        &self,
-        place: LinkPlace,
-        unanswered: &[MessageId],
-        unsent: &[MessageId],
-        at: Moment,
-        turn: &mut Turn,
-        outcomes: &mut Outcomes,
-    ) {
-        let mut book = self.book.lock();
-        book.link_count(place, false, outcomes);
-        for &id in unsent.iter().rev() {
-            book.not_sent(id, at, turn);
-        }
-        let ended = book.link_lost(place.link, unanswered, at, outcomes);
-        drop(book);
-        self.finish(ended, turn);
-    }
-
-    /// Messages whose intent is durable, but whose link is gone: back to their queues.
-    pub fn not_sent(&self, messages: &[MessageId], at: Moment, turn: &mut Turn) {
-        let mut book = self.book.lock();
-        for &id in messages.iter().rev() {
-            book.not_sent(id, at, turn);
-        }
-    }
-
-    /// The state of a message that has not ended durably.
-    #[must_use]
-    pub fn state(&self, id: MessageId) -> Option<State> {
-        self.book.lock().live(id).map(|live| live.phase().state())
-    }
-
-    /// Of which kind a `command_status` is on a channel: whether the link should slow down.
-    #[must_use]
-    pub fn class_of(&self, channel: u16, status: u32) -> Class {
-        let book = self.book.lock();
-        let rules = book.channel(channel).map(|channel| Arc::clone(&channel.rules.retry));
-        rules.unwrap_or_default().decide(&Fault::Status(status)).1.class
-    }
-
-    /// When the next postponed message of a channel may be taken.
-    #[must_use]
-    pub fn next_delayed(&self, channel: u16) -> Option<Monotonic> {
-        self.book.lock().next_delayed(channel)
     }
 
     /// Ends what has waited long enough. Call it about every 100 ms; each call is bounded.
@@ -523,12 +454,10 @@ impl Flow {
         MessageId(self.next_id.fetch_add(count, Ordering::Relaxed))
     }
 
-    /// The channels a service number may use; empty = all.
-    pub(crate) fn allowed(&self, number: ServiceNumber) -> Arc<[ChannelId]> {
+    /// The route of a service number.
+    pub(crate) fn route_of(&self, number: ServiceNumber) -> u16 {
         let directory = self.gate.directory.load();
-        directory
-            .rules(number)
-            .map_or_else(|| Arc::new([]) as Arc<[ChannelId]>, |rules| Arc::clone(&rules.channels))
+        directory.rules(number).map_or(0, |rules| directory.place(rules))
     }
 
     pub(crate) fn next_id(&self) -> MessageId {

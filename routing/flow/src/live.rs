@@ -8,8 +8,8 @@ use sm3::{Digest, Sm3};
 use veilgate_admission::{Part, Registered};
 use veilgate_identity::Contact;
 use veilgate_names::{
-    AccountId, AccountKind, ChannelId, Extension, FinalState, MessageId, Monotonic, Octets, Reason,
-    ServiceNumber, Timestamp,
+    AccountId, AccountKind, Extension, FinalState, MessageId, Monotonic, Octets, Reason, ServiceNumber,
+    Timestamp,
 };
 
 use veilgate_smpp::text::receipt::IdKey;
@@ -67,8 +67,10 @@ pub(crate) struct Live {
     pub(crate) authorization: Arc<Registered>,
     pub(crate) service_number: ServiceNumber,
     pub(crate) extension: Extension,
-    /// The channels its service number may use; empty = all.
-    pub(crate) allowed: Arc<[ChannelId]>,
+    /// Which channels it may take: an index of [`crate::groups::Routes`].
+    pub(crate) route: u16,
+    /// Whether it waits for the one before it to the same subscriber.
+    pub(crate) ordered: bool,
     pub(crate) registered_delivery: u8,
     pub(crate) accepted_at: Timestamp,
     pub(crate) expires_at: Timestamp,

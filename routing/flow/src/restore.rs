@@ -188,14 +188,18 @@ impl Flow {
     /// A message made of its record, as if it had just been accepted.
     pub(crate) fn live(&self, id: MessageId, record: MessageRecord, at: Moment) -> Result<Live, RecordError> {
         let authorization = self.gate.registry.by_id(&record.authorization).ok_or(RecordError)?;
-        let allowed = self.allowed(record.service_number);
+        let directory = self.gate.directory.load();
+        let rules = directory.rules(record.service_number);
+        let route = rules.map_or(0, |rules| directory.place(rules));
+        let ordered = rules.is_some_and(|rules| directory.is_ordered(rules, &record.account));
         Ok(Live {
             id,
             account: record.account,
             kind: record.kind,
             service_number: record.service_number,
             extension: record.extension,
-            allowed,
+            route,
+            ordered,
             registered_delivery: record.registered_delivery,
             accepted_at: record.accepted_at,
             expires_at: record.expires_at,

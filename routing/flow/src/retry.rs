@@ -132,6 +132,8 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryTable {
     rows: Vec<Row>,
+    /// Whether a row brings messages back that an SMSC had.
+    retries_receipts: bool,
     /// For statuses and receipts in which no row is about.
     otherwise: Row,
 }
@@ -149,7 +151,9 @@ impl RetryTable {
             billable: None,
             end: None,
         };
-        Self { rows, otherwise }
+        let of_receipt = |row: &Row| row.matches.iter().any(|one| !matches!(one, Match::Status(_)));
+        let retries_receipts = rows.iter().any(|row| row.retry != Retry::No && of_receipt(row));
+        Self { rows, retries_receipts, otherwise }
     }
 
     /// The row that decides about a fault, and its place from 1; 0 where none fits.
@@ -162,8 +166,7 @@ impl RetryTable {
     /// Whether a receipt may bring a message back; then its text is kept until it ends.
     #[must_use]
     pub fn retries_receipts(&self) -> bool {
-        let of_receipt = |row: &Row| row.matches.iter().any(|one| !matches!(one, Match::Status(_)));
-        self.rows.iter().any(|row| row.retry != Retry::No && of_receipt(row))
+        self.retries_receipts
     }
 
     /// How many rows it has.

@@ -6,13 +6,14 @@ use std::time::Duration;
 use veilgate_admission::Registered;
 use veilgate_identity::PinRecord;
 use veilgate_ledger::Cdr;
-use veilgate_names::{AccountId, FinalState, MessageId, Reason};
+use veilgate_names::{AccountId, ChannelId, FinalState, MessageId, Reason};
 use veilgate_store::{Batch, Space};
 
 use veilgate_identity::SlotRecord;
 
 use crate::book::Replacement;
 use crate::delivery::Delivery;
+use crate::health::Health;
 use crate::live::Live;
 use crate::notice::Noticed;
 use crate::opt_out::{OptedOut, Refusal};
@@ -215,6 +216,8 @@ pub struct Outcomes {
     pub channels: Vec<usize>,
     /// Accounts that have something to be delivered.
     pub accounts: Vec<AccountId>,
+    /// Channels whose health is another now.
+    pub health: Vec<(ChannelId, Health)>,
     /// CDRs for the file.
     pub cdrs: Vec<Arc<Cdr>>,
     /// Refusals, for audit and metrics.

@@ -24,6 +24,8 @@ pub struct ChannelMetrics {
     pub queued: Gauge,
     /// Submits without a response.
     pub unanswered: Gauge,
+    /// How it answers: 0 healthy, 1 degraded, 2 unhealthy, 3 down.
+    pub health: Gauge,
     /// Submits written.
     pub submits: Counter,
     /// Responses to them, and submits that will have none.
@@ -48,6 +50,7 @@ pub(super) struct Families {
     octets_out: Family<[Label; 1], Counter>,
     queued: Family<[Label; 1], Gauge>,
     unanswered: Family<[Label; 1], Gauge>,
+    health: Family<[Label; 1], Gauge>,
     submits: Family<[Label; 1], Counter>,
     responses: Family<[Label; 2], Counter>,
     response_seconds: Family<[Label; 1], Histogram, fn() -> Histogram>,
@@ -73,6 +76,11 @@ impl Families {
             octets_out: family(into, "channel_written_bytes", "Octets written to an SMSC"),
             queued: family(into, "channel_queued", "Messages waiting for an SMSC"),
             unanswered: family(into, "channel_unanswered", "Submits to an SMSC without a response"),
+            health: family(
+                into,
+                "channel_health",
+                "How an SMSC answers: 0 healthy, 1 degraded, 2 unhealthy, 3 down",
+            ),
             submits: family(into, "channel_submits", "Submits written to an SMSC"),
             responses: family(into, "channel_responses", "How submits to an SMSC were answered, by class"),
             response_seconds,
@@ -100,6 +108,7 @@ impl Families {
             octets_out: self.octets_out.get_or_create_owned(&labels),
             queued: self.queued.get_or_create_owned(&labels),
             unanswered: self.unanswered.get_or_create_owned(&labels),
+            health: self.health.get_or_create_owned(&labels),
             submits: self.submits.get_or_create_owned(&labels),
             responses: Counters::new(|word| with(&self.responses, "class", word)),
             response_seconds: self.response_seconds.get_or_create_owned(&labels),

@@ -84,6 +84,12 @@ impl<S: Role> Session<S> {
         &mut self.out
     }
 
+    /// Whether the peer has left an `enquire_link` without any answer until the next was due.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.clocks.misses > 1
+    }
+
     /// Octets that wait to be written.
     #[must_use]
     pub fn backlog(&self) -> usize {

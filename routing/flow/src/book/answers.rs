@@ -80,11 +80,14 @@ impl Book {
                 {
                     live.body = None;
                 }
+                let next = if live.ordered { self.order.leave(live) } else { None };
                 live.answered = Some(Answered { id: smsc_id, key: key.clone(), at: at.wall });
                 if let Some(entry) = self.channels.get(usize::from(channel)) {
                     put_state(turn, live, &entry.rules.id, None);
                 }
                 self.set_deadline(id, at.mono.plus(self.rules.report_timeout));
+                self.answered_so(channel, None, at, outcomes);
+                self.next_of_lane(next, at, outcomes);
                 outcomes.cancellations.extend(self.overdue_cancellation(id));
                 let early = self.correlate.learn(channel, &key, id)?;
                 outcomes.counts.receipts_early += 1;
@@ -186,17 +189,23 @@ impl Book {
         let Some(live) = self.live.get(&id) else { return Verdict::KEPT };
         let Some(channel) = self.channels.get(usize::from(live.channel)) else { return Verdict::KEPT };
         let table = Arc::clone(&channel.rules.retry);
-        let (_, row) = table.decide(&said.fault);
+        let (place, row) = table.decide(&said.fault);
+        let channel = live.channel;
         let next = match row.retry {
             Retry::No => None,
             Retry::Same => Some(Next::Same),
             Retry::Any => Some(Next::Any),
-            Retry::Other => self.has_other(live).then_some(Next::Other),
+            Retry::Other => self.routes.has_other(live.route, live.channel).then_some(Next::Other),
         };
         outcomes.counts.throttled += u64::from(row.is_busy());
+        let is_answer = matches!(said.fault, Fault::Status(_));
         let spent = !row.is_busy() && live.attempts >= row.attempts;
         // What an SMSC had already ends as its receipt says once its time is over.
-        let in_time = matches!(said.fault, Fault::Status(_)) || live.expires_at > at.wall;
+        let in_time = is_answer || live.expires_at > at.wall;
+        // What no row knows says nothing about the channel.
+        if is_answer && place > 0 {
+            self.answered_so(channel, Some(row.class), at, outcomes);
+        }
         let Some(live) = self.live.get_mut(&id) else { return Verdict::KEPT };
         match next {
             Some(next) if !spent && in_time && live.body.is_some() => {

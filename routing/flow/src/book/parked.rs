@@ -19,13 +19,14 @@ mod line;
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use veilgate_names::{ChannelId, EnterpriseId, MessageId, ServiceNumber, Timestamp};
+use veilgate_names::{EnterpriseId, MessageId, ServiceNumber, Timestamp};
 
 use calendar::{Calendar, Later};
 use line::{Line, Slip, second_after, second_of};
+
+use crate::groups::Routes;
 
 /// Stands for every tenant beyond this many.
 const CROWD: u16 = u16::MAX;
@@ -36,8 +37,8 @@ pub(crate) struct Ticket<'a> {
     pub(crate) id: MessageId,
     pub(crate) tenant: &'a EnterpriseId,
     pub(crate) service_number: ServiceNumber,
-    /// The channels its service number may use; empty = all.
-    pub(crate) allowed: &'a Arc<[ChannelId]>,
+    /// The channels its service number may use: an index of [`Routes`].
+    pub(crate) route: u16,
     pub(crate) expires_at: Timestamp,
     pub(crate) tag: u32,
 }
@@ -88,8 +89,9 @@ pub(crate) enum Search {
 }
 
 /// How much room each channel has, by index.
-pub(crate) struct Rooms {
-    pub(crate) channels: Vec<(ChannelId, usize)>,
+pub(crate) struct Rooms<'a> {
+    pub(crate) channels: Vec<usize>,
+    pub(crate) routes: &'a Routes,
 }
 
 /// See the module.
@@ -122,7 +124,7 @@ struct Tenant {
 
 struct Class {
     tenant: u16,
-    allowed: Arc<[ChannelId]>,
+    route: u16,
     line: Line,
     /// Picked from its front and not read yet: what comes now stands behind them.
     loading: usize,
@@ -323,10 +325,10 @@ impl Parked {
     }
 
     /// The channels that lines may use, as a new configuration has them.
-    pub(crate) fn configure(&mut self, allowed: impl Fn(ServiceNumber) -> Option<Arc<[ChannelId]>>) {
+    pub(crate) fn configure(&mut self, route: impl Fn(ServiceNumber) -> Option<u16>) {
         for ((_, number), class) in &self.by_number {
-            if let (Some(class), Some(allowed)) = (self.classes.get_mut(*class), allowed(*number)) {
-                class.allowed = allowed;
+            if let (Some(class), Some(route)) = (self.classes.get_mut(*class), route(*number)) {
+                class.route = route;
             }
         }
     }
@@ -378,7 +380,7 @@ impl Parked {
         }
     }
 
-    fn pick_next(&mut self, max: usize, rooms: &mut Rooms, picked: &mut Vec<Picked>) {
+    fn pick_next(&mut self, max: usize, rooms: &mut Rooms<'_>, picked: &mut Vec<Picked>) {
         let left = max.saturating_sub(picked.len()).min(rooms.total());
         if self.in_line == 0 || left == 0 {
             return;
@@ -409,7 +411,7 @@ impl Parked {
         tenant: usize,
         share: usize,
         max: usize,
-        rooms: &mut Rooms,
+        rooms: &mut Rooms<'_>,
         picked: &mut Vec<Picked>,
     ) {
         let Some(tenant) = self.tenants.get(tenant) else { return };
@@ -419,7 +421,7 @@ impl Parked {
             while share > 0
                 && picked.len() < max
                 && class.line.len() > 0
-                && rooms.take(&class.allowed)
+                && rooms.take(class.route)
                 && let Some(Slip { id, expires, tag }) = class.line.pop()
             {
                 share -= 1;
@@ -496,8 +498,8 @@ impl Parked {
             return *index;
         }
         let index = self.classes.len();
-        let allowed = Arc::clone(ticket.allowed);
-        self.classes.push(Class { tenant, allowed, line: Line::default(), loading: 0 });
+        let route = ticket.route;
+        self.classes.push(Class { tenant, route, line: Line::default(), loading: 0 });
         self.by_number.insert((tenant, ticket.service_number), index);
         if let Some(tenant) = self.tenants.get_mut(usize::from(tenant)) {
             tenant.classes.push(index);
@@ -530,16 +532,19 @@ impl Slip {
     }
 }
 
-impl Rooms {
+impl Rooms<'_> {
     pub(super) fn total(&self) -> usize {
-        self.channels.iter().map(|(_, room)| room).sum()
+        self.channels.iter().sum()
     }
 
-    /// Takes one place at the channel of these that has most room; empty = any.
-    fn take(&mut self, allowed: &[ChannelId]) -> bool {
-        let may = |id: &ChannelId| allowed.is_empty() || allowed.contains(id);
-        let best =
-            self.channels.iter_mut().filter(|(id, room)| *room > 0 && may(id)).max_by_key(|(_, room)| *room);
-        best.map(|(_, room)| *room -= 1).is_some()
+    /// Takes one place at the channel of a route that has most room.
+    fn take(&mut self, route: u16) -> bool {
+        let room = |channel: &u16| self.channels.get(usize::from(*channel)).copied().unwrap_or(0);
+        let best = self.routes.channels(route).max_by_key(room).filter(|channel| room(channel) > 0);
+        let Some(room) = best.and_then(|channel| self.channels.get_mut(usize::from(channel))) else {
+            return false;
+        };
+        *room -= 1;
+        true
     }
 }

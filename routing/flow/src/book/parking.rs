@@ -2,15 +2,13 @@
 //! before it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
-use veilgate_names::{
-    AuthorizationId, ChannelId, EnterpriseId, MessageId, Monotonic, ServiceNumber, Timestamp,
-};
+use veilgate_names::{AuthorizationId, EnterpriseId, MessageId, Monotonic, ServiceNumber, Timestamp};
 
 use super::Book;
 use super::parked::{Picked, Rooms, Ticket};
+use crate::groups::Candidate;
 use crate::label::tag_of;
 use crate::live::{Live, Moment};
 use crate::state::{Event, Phase};
@@ -56,7 +54,7 @@ impl Book {
         let id = live.id;
         if live.life.on(Event::Woken) {
             self.live.insert(id, live);
-            self.enqueue(id, false, at, outcomes);
+            self.enqueue_new(id, at, outcomes);
         }
     }
 
@@ -68,7 +66,7 @@ impl Book {
         }
         let stands = self.crowd.crowded
             && (self.parked.has_line(ticket.tenant, ticket.service_number)
-                || !(self.has_room(ticket.allowed) || self.has_own_room(ticket.tenant, ticket.allowed)));
+                || !(self.has_room(ticket.route) || self.has_own_room(ticket.tenant, ticket.route)));
         if stands {
             self.parked.park(ticket);
         }
@@ -86,28 +84,26 @@ impl Book {
         self.crowd.crowded = self.parked.has_lines() || self.channels.iter().any(full);
     }
 
-    /// Whether a message that may use these channels is held whole; if none of them is up, those that are down count.
-    fn has_room(&self, allowed: &[ChannelId]) -> bool {
-        let may = |up_only: bool| {
-            self.channels.iter().zip(&self.candidates).filter(move |(channel, candidate)| {
-                candidate.enabled
-                    && (candidate.up || !up_only)
-                    && (allowed.is_empty() || allowed.contains(&channel.rules.id))
-            })
-        };
-        let up_only = may(true).next().is_some();
-        may(up_only).any(|(channel, _)| channel.queue.len() < self.rules.resident)
+    /// Whether a message of this route is held whole; if none of its channels takes messages, those that may later
+    /// count.
+    fn has_room(&self, route: u16) -> bool {
+        let candidate = |channel: u16| self.routes.candidates.get(usize::from(channel));
+        let usable = |channel: &u16| candidate(*channel).is_some_and(Candidate::is_usable);
+        let open = |channel: &u16| candidate(*channel).is_some_and(Candidate::is_open);
+        let any_usable = self.routes.channels(route).any(|channel| usable(&channel));
+        let mut may =
+            self.routes.channels(route).filter(|one| if any_usable { usable(one) } else { open(one) });
+        may.any(|channel| self.channel(channel).is_some_and(|one| one.queue.len() < self.rules.resident))
     }
 
     /// Whether a tenant has little enough at one of these channels to be held whole there though others fill it: whoever
     /// floods sends himself to the disk, not those who come after him.
-    fn has_own_room(&mut self, tenant: &EnterpriseId, allowed: &[ChannelId]) -> bool {
+    fn has_own_room(&mut self, tenant: &EnterpriseId, route: u16) -> bool {
         let own = (self.rules.resident / OWN_PART).max(1);
         let lane = self.lanes.of(tenant);
-        self.channels.iter().zip(&self.candidates).any(|(channel, candidate)| {
-            candidate.enabled
-                && (allowed.is_empty() || allowed.contains(&channel.rules.id))
-                && channel.queue.of_lane(lane) < own
+        self.routes.channels(route).any(|channel| {
+            let open = self.routes.candidates.get(usize::from(channel)).is_some_and(Candidate::is_open);
+            open && self.channel(channel).is_some_and(|channel| channel.queue.of_lane(lane) < own)
         })
     }
 
@@ -117,12 +113,12 @@ impl Book {
             || self.parked.presses(at.wall)
             || (self.parked.waits_for_room()
                 && self.crowd.fruitless_until <= at.mono
-                && self.rooms().total() > 0)
+                && self.rooms().iter().any(|room| *room > 0))
     }
 
     /// Chooses what is read back next.
     pub(crate) fn pick(&mut self, max: usize, at: Moment) -> Vec<Picked> {
-        let mut rooms = self.rooms();
+        let mut rooms = Rooms { channels: self.rooms(), routes: &self.routes };
         let picked = self.parked.pick(max, at.wall, &mut rooms);
         if picked.is_empty() {
             self.crowd.fruitless_until = at.mono.plus(FRUITLESS);
@@ -130,15 +126,15 @@ impl Book {
         picked
     }
 
-    /// Channels that are up and have sent a good part of what they may hold.
-    fn rooms(&self) -> Rooms {
+    /// Channels that take messages and have sent a good part of what they may hold.
+    fn rooms(&self) -> Vec<usize> {
         let enough = self.rules.resident;
-        let channels = self.channels.iter().zip(&self.candidates).map(|(channel, candidate)| {
+        let room = |(channel, candidate): (&super::Channel, &Candidate)| {
             let holds = channel.queue.len();
-            let low = candidate.enabled && candidate.up && holds <= enough - enough / 4;
-            (channel.rules.id.clone(), if low { enough.saturating_sub(holds) } else { 0 })
-        });
-        Rooms { channels: channels.collect() }
+            let low = candidate.is_usable() && holds <= enough - enough / 4;
+            if low { enough.saturating_sub(holds) } else { 0 }
+        };
+        self.channels.iter().zip(&self.routes.candidates).map(room).collect()
     }
 
     /// Adds a message that was parked and that somebody asked for: it is in no queue.
@@ -180,8 +176,8 @@ impl Book {
     }
 
     /// The channels a service number may use, as a new configuration has them.
-    pub(crate) fn reroute(&mut self, allowed: impl Fn(ServiceNumber) -> Option<Arc<[ChannelId]>>) {
-        self.parked.configure(allowed);
+    pub(crate) fn reroute(&mut self, route: impl Fn(ServiceNumber) -> Option<u16>) {
+        self.parked.configure(route);
         self.crowd.fruitless_until = Monotonic(0);
     }
 }
@@ -191,7 +187,7 @@ fn ticket(live: &Live) -> Ticket<'_> {
         id: live.id,
         tenant: live.authorization.enterprise(),
         service_number: live.service_number,
-        allowed: &live.allowed,
+        route: live.route,
         expires_at: live.expires_at,
         tag: tag_of(live.authorization.id()),
     }

@@ -2,10 +2,10 @@
 
 use veilgate_names::{EnterpriseId, MessageId, Monotonic};
 
-use super::{Book, Channel};
+use super::Book;
+use crate::groups::{Candidate, Routes};
 use crate::live::{Live, Moment};
 use crate::record::Next;
-use crate::route::{Candidate, choose, choose_by};
 use crate::state::Phase;
 use crate::turn::Outcomes;
 
@@ -19,7 +19,7 @@ impl Book {
     pub(super) fn postpone(&mut self, id: MessageId, when: Monotonic, at: Moment, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let deadline = at.mono_at(live.expires_at);
-        let index = place(&self.channels, &mut self.candidates, live);
+        let index = place(&mut self.routes, live);
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             channel.delayed.insert((when, id));
             outcomes.channels.push(usize::from(index));
@@ -27,11 +27,28 @@ impl Book {
         self.set_deadline(id, deadline);
     }
 
+    /// Puts a durable message where it waits: one that is to keep its order, behind the one before it.
+    pub(super) fn enqueue_new(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) {
+        let Some(live) = self.live.get(&id) else { return };
+        if live.ordered && !self.order.join(live) {
+            let deadline = at.mono_at(live.expires_at);
+            return self.set_deadline(id, deadline);
+        }
+        self.enqueue(id, false, at, outcomes);
+    }
+
+    /// The next of an ordered message's lane may go, since this one was answered or is gone.
+    pub(super) fn next_of_lane(&mut self, next: Option<MessageId>, at: Moment, outcomes: &mut Outcomes) {
+        if let Some(next) = next {
+            self.enqueue(next, false, at, outcomes);
+        }
+    }
+
     /// Puts a queued message where it waits; a message no channel takes stays with its first one.
     pub(super) fn enqueue(&mut self, id: MessageId, front: bool, at: Moment, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let deadline = at.mono_at(live.expires_at);
-        let index = place(&self.channels, &mut self.candidates, live);
+        let index = place(&mut self.routes, live);
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             let lane = self.lanes.of(live.authorization.enterprise());
             if front {
@@ -45,8 +62,8 @@ impl Book {
     }
 
     /// Moves what waits at channels that are down or off to others, if any is up.
-    pub(super) fn rebalance(&mut self, outcomes: &mut Outcomes) {
-        let usable: Vec<bool> = self.candidates.iter().map(|one| one.up && one.enabled).collect();
+    pub(crate) fn rebalance(&mut self, outcomes: &mut Outcomes) {
+        let usable: Vec<bool> = self.routes.candidates.iter().map(Candidate::is_usable).collect();
         if !usable.contains(&true) {
             return;
         }
@@ -64,22 +81,13 @@ impl Book {
         }
     }
 
-    /// Whether another channel than its last one could take a message now.
-    pub(super) fn has_other(&self, live: &Live) -> bool {
-        let allowed = allowed_channels(&self.channels, live);
-        (0..).zip(&self.candidates).any(|(index, one)| {
-            let may = allowed.is_empty() || allowed.contains(&index);
-            may && index != live.channel && one.enabled && one.up && one.weight > 0
-        })
-    }
-
     /// Moves what waits to the channel that takes it now; what waits beside a queue goes on waiting.
     fn requeue(&mut self, id: MessageId, when: Option<Monotonic>, outcomes: &mut Outcomes) {
         let Some(live) = self.live.get_mut(&id) else { return };
         if !matches!(live.phase(), Phase::Queued | Phase::Postponed) {
             return;
         }
-        let index = place(&self.channels, &mut self.candidates, live);
+        let index = place(&mut self.routes, live);
         if let Some(channel) = self.channels.get_mut(usize::from(index)) {
             match when {
                 Some(when) => {
@@ -92,40 +100,15 @@ impl Book {
     }
 }
 
-/// The indices of the channels that the message's service number may use; empty = all.
-fn allowed_channels(channels: &[Channel], live: &Live) -> Vec<u16> {
-    if live.allowed.is_empty() {
-        return Vec::new();
-    }
-    let named = |channel: &Channel| live.allowed.contains(&channel.rules.id);
-    (0..).zip(channels).filter(|(_, channel)| named(channel)).map(|(index, _)| index).collect()
-}
-
-/// The channel a message takes: parts of one text the same (smpp-cases 13).
-fn route(candidates: &mut [Candidate], allowed: &[u16], live: &Live) -> Option<u16> {
-    match live.parts_key() {
-        Some(key) => choose_by(candidates, allowed, key),
-        None => choose(candidates, allowed),
-    }
-}
-
-/// Gives a message the channel where it waits now.
-fn place(channels: &[Channel], candidates: &mut [Candidate], live: &mut Live) -> u16 {
+/// Gives a message the channel where it waits now. Parts of one text go one way (smpp-cases 13).
+fn place(routes: &mut Routes, live: &mut Live) -> u16 {
     let next = std::mem::replace(&mut live.next, Next::Any);
     let last = usize::from(live.channel);
-    if next == Next::Same && candidates.get(last).is_some_and(|one| one.enabled && one.up) {
+    if next == Next::Same && routes.candidates.get(last).is_some_and(Candidate::is_usable) {
         return live.channel;
     }
-    let mut allowed = allowed_channels(channels, live);
-    if next == Next::Other {
-        if allowed.is_empty() {
-            allowed = (0..).zip(channels).map(|(index, _)| index).collect();
-        }
-        allowed.retain(|index| *index != live.channel);
-    }
-    let chosen =
-        if next == Next::Other && allowed.is_empty() { None } else { route(candidates, &allowed, live) };
-    live.channel = chosen.unwrap_or(live.channel);
+    let avoid = (next == Next::Other).then_some(live.channel);
+    live.channel = routes.choose(live.route, live.parts_key(), avoid).unwrap_or(live.channel);
     live.channel
 }
 

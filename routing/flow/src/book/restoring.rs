@@ -58,9 +58,16 @@ impl Book {
         live.next = again.next;
         if again.not_before <= at.wall {
             self.insert(live, at, outcomes);
-        } else if live.life.on(Event::Paused) {
+            return;
+        }
+        let first = !live.ordered || self.order.join(&live);
+        let expires_at = at.mono_at(live.expires_at);
+        if first && live.life.on(Event::Paused) {
             self.live.insert(id, live);
             self.postpone(id, at.mono_at(again.not_before), at, outcomes);
+        } else if live.life.on(Event::Stored) {
+            self.live.insert(id, live);
+            self.set_deadline(id, expires_at);
         }
     }
 
@@ -79,6 +86,9 @@ impl Book {
 
     fn insert_unknown(&mut self, live: Live, at: Moment, outcomes: &mut Outcomes) -> Option<Ended> {
         let id = live.id;
+        if live.ordered {
+            self.order.join(&live);
+        }
         self.live.insert(id, live);
         self.outcome_unknown(id, Duration::ZERO, at, outcomes);
         let lost = self.live.get(&id).is_some_and(|live| live.phase() == Phase::Lost);

@@ -41,7 +41,7 @@ impl Flow {
                 }
                 Step::Send { link, message } => outcomes.ready.push((link, message)),
                 Step::Finish { message, end, receipt } => {
-                    self.remember(book.remove(message), &end, &mut ends);
+                    self.remember(book.remove(message, at, outcomes), &end, &mut ends);
                     self.shares.leave(end.authorization.enterprise());
                     outcomes.counts.finish(end.state);
                     outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));

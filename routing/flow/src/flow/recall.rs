@@ -1,7 +1,6 @@
 //! What is parked is read back from the journal when it comes near: because it is due, because a channel has room,
 //! because it expired, or because somebody asked for it.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashSet;
@@ -195,10 +194,10 @@ impl Flow {
     pub(crate) fn park_found(&self, id: MessageId, value: &[u8], at: Moment) -> Result<bool, RecordError> {
         let (tenant, open) = Seals::glance(value).ok_or(RecordError)?;
         let label = MessageRecord::label(open)?;
-        let allowed = self.allowed(label.service_number);
+        let route = self.route_of(label.service_number);
         let due = label.scheduled_at.filter(|due| *due > at.wall);
         let mut book = self.book.lock();
-        let parked = book.park(ticket(id, &tenant, &label, &allowed), due);
+        let parked = book.park(ticket(id, &tenant, &label, route), due);
         if parked {
             self.shares.enter(&tenant);
         } else {
@@ -260,12 +259,7 @@ fn one_by_one(store: &dyn Store, keys: &[&[u8]]) -> Result<Vec<Option<Box<[u8]>>
     keys.iter().map(one).collect()
 }
 
-fn ticket<'a>(
-    id: MessageId,
-    tenant: &'a EnterpriseId,
-    label: &Label,
-    allowed: &'a Arc<[veilgate_names::ChannelId]>,
-) -> Ticket<'a> {
+fn ticket<'a>(id: MessageId, tenant: &'a EnterpriseId, label: &Label, route: u16) -> Ticket<'a> {
     let Label { service_number, expires_at, tag, .. } = *label;
-    Ticket { id, tenant, service_number, allowed, expires_at, tag }
+    Ticket { id, tenant, service_number, route, expires_at, tag }
 }

@@ -128,7 +128,8 @@ impl Flow {
         let authorization = concerned.iter().find(may_say)?;
         let (contact, _) = crate::message::resolve(authorization, &self.gate, at.wall).ok()?;
         let suspended = self.gate.directory.load().is_suspended(authorization.enterprise());
-        let routed = self.book.lock().has_route(&writer.rules.channels);
+        let route = self.gate.directory.load().place(&writer.rules);
+        let routed = self.book.lock().has_route(route);
         if contact.subscriber() != writer.known.subscriber() || suspended || !routed {
             return None;
         }
@@ -178,7 +179,8 @@ impl Flow {
             authorization: Arc::clone(authorization),
             service_number: record.service_number,
             extension: record.extension,
-            allowed: Arc::clone(&writer.rules.channels),
+            route: self.gate.directory.load().place(&writer.rules),
+            ordered: false,
             registered_delivery: record.registered_delivery,
             accepted_at: record.accepted_at,
             expires_at: record.expires_at,

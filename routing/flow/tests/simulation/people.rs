@@ -8,7 +8,8 @@ use veilgate_admission::{
     AccountConfig, GuessingAction, GuessingPolicy, PasswordHash, PlatformProfile, ProofPolicy, Tenant,
 };
 use veilgate_flow::{
-    ChannelRules, Class as Fault, Delays, Directory, FlowRules, Match, NumberRules, Retry, RetryTable, Row,
+    ChannelRules, Class as Fault, Delays, Directory, FlowRules, Match, Member, NumberRules, Retry,
+    RetryTable, RouteRules, Row,
 };
 use veilgate_identity::{Class, Config, Identity, KeyRing, import};
 use veilgate_names::{
@@ -166,6 +167,12 @@ fn retries() -> RetryTable {
     RetryTable::new(vec![row([0x58, 0x14], Fault::Throttled), row([0x08, 0x64], Fault::Temporary)])
 }
 
+/// The way that leads to one channel only.
+fn route_to(channel: usize) -> RouteRules {
+    let member = Member { channel: channel_id(channel), priority: 0, weight: None };
+    RouteRules { name: Arc::from("only"), members: Arc::from([member]) }
+}
+
 /// Numbers and where replies go. `only`: the channel that the second enterprise is held to.
 pub(crate) fn directory(only: Option<usize>) -> Directory {
     let enterprise = |name: &str| EnterpriseId::parse(name).unwrap();
@@ -174,7 +181,8 @@ pub(crate) fn directory(only: Option<usize>) -> Directory {
         number: ServiceNumber::parse(NUMBERS[index]).unwrap(),
         enterprise: enterprise(ENTERPRISES[index]),
         extension_digits: 2,
-        channels: only.filter(|_| index == 1).map(channel_id).into_iter().collect(),
+        route: u16::from(index == 1 && only.is_some()),
+        ordered: false,
     });
     let [notary, shop_a, shop_b] = ACCOUNTS.map(|name| AccountId::parse(name).unwrap());
     Directory::new(
@@ -184,6 +192,7 @@ pub(crate) fn directory(only: Option<usize>) -> Directory {
         vec![(platform, notary)],
         vec![(enterprise(ENTERPRISES[0]), shop_a), (enterprise(ENTERPRISES[1]), shop_b)],
     )
+    .with_routes(only.map(route_to).into_iter().collect())
 }
 
 /// Short times, so that everything that can end by itself does within a simulated minute.

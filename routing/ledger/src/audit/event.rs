@@ -136,6 +136,8 @@ pub enum AuditEvent {
     ChannelEnabled { channel: ChannelId },
     /// Staff switched a south channel off, until the next start or reload.
     ChannelDisabled { channel: ChannelId },
+    /// Staff let a south channel finish: it takes no more messages, until it is enabled or the next start.
+    ChannelDraining { channel: ChannelId },
     /// Staff asked the gateway to finish and stop.
     DrainRequested,
     /// The first link of a south channel is bound.
@@ -214,7 +216,7 @@ impl AuditEvent {
     pub(crate) const CHECKPOINT: &'static str = "checkpoint";
 
     /// Every type that can stand in the file (B-4.1.6c).
-    pub const TYPES: [&'static str; 52] = [
+    pub const TYPES: [&'static str; 53] = [
         "started",
         "draining",
         "stopped",
@@ -249,6 +251,7 @@ impl AuditEvent {
         "feed_refused",
         "channel_enabled",
         "channel_disabled",
+        "channel_draining",
         "drain_requested",
         "channel_up",
         "channel_down",
@@ -308,6 +311,7 @@ impl AuditEvent {
             Self::FeedRefused => "feed_refused",
             Self::ChannelEnabled { .. } => "channel_enabled",
             Self::ChannelDisabled { .. } => "channel_disabled",
+            Self::ChannelDraining { .. } => "channel_draining",
             Self::DrainRequested => "drain_requested",
             Self::ChannelUp { .. } => "channel_up",
             Self::ChannelDown { .. } => "channel_down",
@@ -417,6 +421,7 @@ impl AuditEvent {
             Self::ChannelUp { channel }
             | Self::ChannelDown { channel }
             | Self::ChannelEnabled { channel }
+            | Self::ChannelDraining { channel }
             | Self::ChannelDisabled { channel } => line.text("channel", channel.as_str()),
         }
     }

@@ -100,6 +100,7 @@ fn operation_events() -> Vec<AuditEvent> {
         AuditEvent::FeedRefused,
         AuditEvent::ChannelEnabled { channel: channel.clone() },
         AuditEvent::ChannelDisabled { channel: channel.clone() },
+        AuditEvent::ChannelDraining { channel: channel.clone() },
         AuditEvent::DrainRequested,
         AuditEvent::ChannelUp { channel: channel.clone() },
         AuditEvent::ChannelDown { channel },

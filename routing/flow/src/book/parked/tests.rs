@@ -18,13 +18,12 @@ impl Yard {
         act: impl FnOnce(&mut Parked, Ticket<'_>) -> T,
     ) -> T {
         let tenant = EnterpriseId::parse(of).unwrap();
-        let none: Arc<[ChannelId]> = Arc::new([]);
         let digits = if of == "a" { "10690001" } else { "10690002" };
         let ticket = Ticket {
             id: MessageId(id),
             tenant: &tenant,
             service_number: ServiceNumber::parse(digits).unwrap(),
-            allowed: &none,
+            route: 0,
             expires_at: T0.plus(until),
             tag: u32::try_from(id).unwrap(),
         };
@@ -43,7 +42,9 @@ impl Yard {
 
     /// What is picked `after` the start where one channel has so much room.
     fn pick(&mut self, max: usize, after: Duration, room: usize) -> Vec<u64> {
-        let mut rooms = Rooms { channels: vec![(ChannelId::parse("s1").unwrap(), room)] };
+        let mut routes = Routes::default();
+        routes.add(crate::groups::Candidate::new(1, true));
+        let mut rooms = Rooms { channels: vec![room], routes: &routes };
         let picked = self.0.pick(max, T0.plus(after), &mut rooms);
         picked.iter().map(|picked| picked.id.0).collect()
     }

@@ -46,7 +46,7 @@ impl Street {
     fn new() -> Self {
         let mut book = Book::new(FlowRules { resident: RESIDENT, ..FlowRules::default() });
         let mut outcomes = Outcomes::default();
-        book.configure(&[channel("s0", false)], &mut outcomes);
+        book.configure(&[channel("s0", false)]);
         book.link_count(LinkPlace { link: LinkId(1), channel: 0, sends: true }, true, &mut outcomes);
         let tenant = |name: &str, number: &str| (registered(name), ServiceNumber::parse(number).unwrap());
         Self {
@@ -64,6 +64,7 @@ impl Street {
         let (authorization, number) = &self.tenants[self.of[&id]];
         let mut live = message(id.0, authorization, at);
         live.service_number = *number;
+        live.ordered = false;
         live
     }
 
@@ -100,7 +101,7 @@ impl Street {
             let tenant = self.of[&id];
             self.sent[tenant] += 1;
             self.longest_ms[tenant] = self.longest_ms[tenant].max(ms - self.entered_ms[&id]);
-            self.book.remove(id);
+            self.book.remove(id, moment(ms), &mut Outcomes::default());
         }
         self.book.look_around();
     }
