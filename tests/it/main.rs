@@ -14,6 +14,7 @@ mod audit;
 mod canary;
 mod corpus;
 mod faults;
+mod full_disk;
 mod gateway;
 mod groups;
 mod guessing;
