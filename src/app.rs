@@ -468,6 +468,7 @@ impl Probe for App {
         metrics.flow.parked.set(gauge(parked.parked));
         metrics.flow.scheduled.set(gauge(parked.scheduled));
         metrics.flow.reply_parts.set(gauge(self.hub.flow.parts_waiting()));
+        metrics.flow.segments.set(gauge(self.hub.flow.segments_waiting()));
         metrics.north.connections.set(gauge(connections));
         metrics.north.half_open.set(gauge(half_open));
         metrics.authorizations.set(gauge(self.hub.flow.gate().registry.len()));
@@ -510,6 +511,12 @@ async fn tick(hub: Arc<Hub>, stop: impl Future<Output = ()>) {
     loop {
         tokio::select! {
             _ = interval.tick() => {}
+            () = hub.long_ready.notified() => {
+                let mut turn = Turn::default();
+                hub.flow.long_texts(clock::now(), &mut turn);
+                hub.commit(turn);
+                continue;
+            }
             () = &mut stop => return,
         }
         let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());

@@ -52,6 +52,8 @@ pub struct Hub {
     pub(crate) recaller: Recaller,
     /// Rings when the journal takes no commits any more.
     pub journal_failed: Notify,
+    /// Rings when texts of several parts are to be looked at.
+    pub long_ready: Notify,
 }
 
 /// The mailbox of one north session.
@@ -114,6 +116,7 @@ impl Hub {
             closed: AtomicBool::new(false),
             recaller: Recaller::default(),
             journal_failed: Notify::new(),
+            long_ready: Notify::new(),
         }
     }
 
@@ -223,6 +226,7 @@ impl Hub {
             mut accounts,
             health,
             cdrs,
+            long_ready,
             opt_outs,
             recall,
             cancellations,
@@ -232,6 +236,9 @@ impl Hub {
         self.count(&counts);
         if recall {
             self.recaller.wake();
+        }
+        if long_ready {
+            self.long_ready.notify_one();
         }
         if !answers.is_empty() {
             let sessions = self.sessions.read();
@@ -392,6 +399,9 @@ impl Hub {
         flow.outcomes_unknown.inc_by(counts.outcome_unknown);
         flow.retries.inc_by(counts.throttled);
         flow.unreadable.inc_by(counts.unreadable);
+        flow.texts_joined.inc_by(counts.texts_joined);
+        flow.texts_incomplete.inc_by(counts.texts_incomplete);
+        flow.texts_cut.inc_by(counts.texts_cut);
         flow.receipts_odd.of(ReceiptOddity::Early).inc_by(counts.receipts_early);
         flow.receipts_odd.of(ReceiptOddity::Unmatched).inc_by(counts.receipts_unmatched);
         flow.receipts_odd.of(ReceiptOddity::Duplicate).inc_by(counts.receipts_duplicate);

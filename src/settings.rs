@@ -11,8 +11,8 @@ use veilgate_admission::{
 };
 use veilgate_config::{self as config, Config};
 use veilgate_flow::{
-    ChannelRules, Directory, FlowRules, NumberRules, OptOutRules, OptOutScope, PastSchedule, ReplyRules,
-    ServiceType,
+    ChannelRules, Directory, FlowRules, LongRule, NumberRules, OptOutRules, OptOutScope, PastSchedule,
+    ReplyRules, SegmentRules, ServiceType,
 };
 use veilgate_names::{AccountId, AccountKind};
 use veilgate_notary::PublicKey;
@@ -68,6 +68,11 @@ pub fn flow_rules(config: &Config) -> FlowRules {
             .iter()
             .filter_map(|name| ServiceType::parse(name.as_str().as_bytes()))
             .collect(),
+        segments: SegmentRules {
+            timeout: flow.segments_timeout,
+            max: many(flow.max_segments),
+            max_per_account: many(flow.max_segments_per_account),
+        },
         replies: replies(config),
         opt_out: opt_out(config),
         ..FlowRules::default()
@@ -173,6 +178,12 @@ pub fn channels(config: &Config) -> Vec<ChannelRules> {
             retry_unknown: channel.retry_unknown,
             retry: Arc::new(retry::table(config, &channel.retry)),
             cancel: channel.cancel,
+            long: match channel.long {
+                config::Long::Udh8 => LongRule::Udh8,
+                config::Long::Udh16 => LongRule::Udh16,
+                config::Long::Sar => LongRule::Sar,
+                config::Long::Payload => LongRule::Payload,
+            },
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use crate::error::Mistake;
 use crate::parties::Account;
 use crate::root::{Config, MasterKey};
 use crate::south::{Channel, ServiceNumberEntry};
-use crate::words::{BindMode, Proof};
+use crate::words::{BindMode, Long, Proof};
 
 /// Entries of one list at most.
 const LIST_MAX: usize = 100_000;
@@ -198,6 +198,9 @@ fn channel_alone(channel: &Channel, at: &str) -> Checked {
     let fail = |key: &str, problem: &str| Err(Mistake::new(format!("{at}.{key}"), problem));
     if channel.password.is_some() && channel.password_file.is_some() {
         fail("password_file", "there is a password too; keep one of the two")?;
+    }
+    if channel.interface_version < 0x34 && matches!(channel.long, Long::Sar | Long::Payload) {
+        fail("long", "needs TLVs, which interface_version 0x33 has not; use \"udh8\" or \"udh16\"")?;
     }
     if !channel.binds.iter().any(|bind| bind.mode != BindMode::Receiver) {
         fail("binds", "no transceiver and no transmitter: nothing could be sent")?;

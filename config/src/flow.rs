@@ -66,7 +66,7 @@ pub struct Flow {
     /// Records waiting for the journal, 1-10000000; beyond it submits get `queue_full`. Default 100000.
     #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
     pub max_uncommitted: NonZeroU32,
-    /// The longest user data accepted, octets, 140-65535. Default 2048.
+    /// The longest text accepted, octets, that of all its parts, 140-65535. Default 2048.
     #[serde(deserialize_with = "whole::<_, _, 140, 65_535>")]
     pub max_text: NonZeroU32,
     /// How many ended messages are remembered, so that `query_sm` can tell of them, 0-100000000; 24 octets each. Default
@@ -80,6 +80,15 @@ pub struct Flow {
     /// SMPP 3.4.
     #[serde(deserialize_with = "texts")]
     pub service_types: Vec<ServiceName>,
+    /// How long a part of a text waits for the others before all are refused. Default 60 s.
+    #[serde(deserialize_with = "text")]
+    pub segments_timeout: Duration,
+    /// Parts that may wait in all, 1-10000000; beyond it more get `queue_full`. Default 100000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
+    pub max_segments: NonZeroU32,
+    /// Parts of one account that may wait, 1-10000000. Default 20000.
+    #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
+    pub max_segments_per_account: NonZeroU32,
     /// Attempts to hand a message to an SMSC, 1-255. Default 8.
     #[serde(deserialize_with = "whole::<_, _, 1, 255>")]
     pub max_attempts: u8,
@@ -136,6 +145,9 @@ impl Default for Flow {
             remember_ended: 1_000_000,
             max_references: count::<1_000_000>(),
             service_types: ServiceName::known(),
+            segments_timeout: Duration::from_secs(60),
+            max_segments: count::<100_000>(),
+            max_segments_per_account: count::<20_000>(),
             max_attempts: 8,
             throttle_backoff_min: Duration::from_millis(200),
             throttle_backoff_max: Duration::from_secs(10),

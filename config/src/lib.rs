@@ -36,6 +36,6 @@ pub use south::{Bind, Channel, PeerAddress, Secret, ServiceNumberEntry, SystemId
 pub use space::Space;
 pub use staff::{Approver, StaffName};
 pub use words::{
-    AddressForm, Alphabet, BindMode, GuessingAction, IdFormat, JournalEngine, LogFormat, LogLevel,
+    AddressForm, Alphabet, BindMode, GuessingAction, IdFormat, JournalEngine, LogFormat, LogLevel, Long,
     OptOutScope, PastSchedule, Proof, RetryClass, RetryWhere, WindowFull,
 };

@@ -12,7 +12,7 @@ use veilgate_names::{ChannelId, EnterpriseId, ServiceNumber};
 use crate::groups::Label;
 use crate::retry::TableName;
 use crate::text::{FromText, count, seconds, some_text, some_texts, some_whole, text, whole, window, yes};
-use crate::words::{AddressForm, Alphabet, BindMode, IdFormat};
+use crate::words::{AddressForm, Alphabet, BindMode, IdFormat, Long};
 
 /// A service number and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -103,6 +103,9 @@ pub struct Channel {
     /// What `data_coding` 0 means there. Default `gsm7`.
     #[serde(default = "gsm7", deserialize_with = "text")]
     pub default_alphabet: Alphabet,
+    /// How it takes texts that do not fit into one message. Default `udh8`.
+    #[serde(default = "udh8", deserialize_with = "text")]
+    pub long: Long,
     /// How subscriber numbers are written there. Default `international`.
     #[serde(default = "international", deserialize_with = "text")]
     pub address_form: AddressForm,
@@ -264,6 +267,10 @@ fn auto() -> IdFormat {
 
 fn gsm7() -> Alphabet {
     Alphabet::Gsm7
+}
+
+fn udh8() -> Long {
+    Long::Udh8
 }
 
 fn international() -> AddressForm {

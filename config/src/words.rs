@@ -93,6 +93,18 @@ words! {
         Latin1 = "latin1",
     }
 
+    /// How an SMSC takes texts that do not fit into one message.
+    Long "\"udh8\", \"udh16\", \"sar\" or \"payload\"" {
+        /// In parts with a user data header and an 8-bit reference.
+        Udh8 = "udh8",
+        /// In parts with a user data header and a 16-bit reference.
+        Udh16 = "udh16",
+        /// In parts with `sar_*` TLVs.
+        Sar = "sar",
+        /// Whole, in `message_payload` where it is long; the SMSC cuts it.
+        Payload = "payload",
+    }
+
     /// How subscriber numbers are written for an SMSC.
     AddressForm "\"international\" or \"national\"" {
         /// Country code first, without `+` (ton 1, npi 1).

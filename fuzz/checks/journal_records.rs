@@ -66,6 +66,7 @@ fn flow() -> Flow {
         id_format: IdFormat::Auto,
         alphabet: DefaultAlphabet::Gsm7,
         national: false,
+        long: veilgate_flow::LongRule::Udh8,
         retry_unknown: false,
         retry: Arc::default(),
         cancel: false,

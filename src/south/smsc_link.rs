@@ -3,7 +3,7 @@
 
 mod cancellation;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -150,8 +150,12 @@ struct Link {
     pace: Pace,
     input: BytesMut,
     events: Vec<LinkEvent>,
-    /// Messages taken whose intent is not durable yet.
+    /// Messages taken that are not written yet: their intent is not durable, or they are held.
     taken: usize,
+    /// Ready, but the window was full: parts of a text for which it had not room enough.
+    held: VecDeque<MessageId>,
+    /// Parts taken beyond what the channel's rate allowed.
+    owed: usize,
     /// On the wire, unanswered.
     open: FxHashMap<u64, Monotonic>,
     /// `cancel_sm`s on the wire, by their tokens.
@@ -177,6 +181,8 @@ impl Link {
             input: BytesMut::with_capacity(READ_AHEAD),
             events: Vec::new(),
             taken: 0,
+            held: VecDeque::new(),
+            owed: 0,
             open: FxHashMap::default(),
             cancellations: FxHashMap::default(),
             data: HashSet::default(),
@@ -275,13 +281,30 @@ impl Link {
                 if answer == DeliverAnswer::Taken { Status::OK } else { Status::RX_T_APPN },
             );
         }
-        if mail.ready.is_empty() {
+        let free = usize::from(self.session.window_free_out());
+        if self.held.is_empty() && mail.ready.len() <= free {
+            self.send(&mail.ready, at);
+        } else {
+            self.held.extend(mail.ready);
+            self.send_held(at);
+        }
+    }
+
+    /// Sends what was held, as far as the window goes now.
+    fn send_held(&mut self, at: Moment) {
+        let room = usize::from(self.session.window_free_out()).min(self.held.len());
+        let ready: Vec<MessageId> = self.held.drain(..room).collect();
+        self.send(&ready, at);
+    }
+
+    fn send(&mut self, ready: &[MessageId], at: Moment) {
+        if ready.is_empty() {
             return;
         }
-        self.taken = self.taken.saturating_sub(mail.ready.len());
+        self.taken = self.taken.saturating_sub(ready.len());
         let mut turn = Turn::default();
         let Self { session, open, metrics, config, hub, .. } = self;
-        hub.flow.send(self.mailbox.id, &mail.ready, at, &mut turn, |message| {
+        hub.flow.send(self.mailbox.id, ready, at, &mut turn, |message| {
             let sent = submit(session, config, message, at.mono);
             if sent {
                 open.insert(message.id.0, at.mono);
@@ -304,6 +327,9 @@ impl Link {
     /// Takes as many queued messages as there is room for.
     fn take(&mut self, at: Moment) {
         self.rate_pause = None;
+        if !self.held.is_empty() {
+            self.send_held(at);
+        }
         let may_send = matches!(self.session.state(), State::BoundTransmitter | State::BoundTransceiver);
         // What could not be written now would have to be taken back.
         if !may_send || self.session.backlog() >= self.config.session.max_backlog {
@@ -313,14 +339,20 @@ impl Link {
         let free = usize::from(self.session.window_free_out()).saturating_sub(self.taken);
         let room = self.pace.room(busy, at.mono).min(free).min(TAKE_MAX);
         let granted = if room > 0 { self.rates.take(room, at.mono) } else { 0 };
+        let paid = self.owed.min(granted);
+        self.owed -= paid;
+        let granted = granted - paid;
         if granted == 0 {
             self.rate_pause = self.rates.next_at().filter(|_| room > 0);
             return;
         }
         let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
         let taken = self.hub.flow.take(self.place(), granted, at, &mut turn, &mut outcomes);
-        self.rates.give_back(granted - taken);
-        if taken == granted && granted < room {
+        self.rates.give_back(granted.saturating_sub(taken));
+        if self.rates.next_at().is_some() {
+            self.owed += taken.saturating_sub(granted);
+        }
+        if taken >= granted && granted < room {
             self.rate_pause = self.rates.next_at();
         }
         self.taken += taken;
@@ -621,7 +653,8 @@ impl Link {
         let is_submit = |token: &u64| !self.cancellations.contains_key(token);
         let unanswered: Vec<MessageId> =
             self.session.outstanding().filter(is_submit).map(MessageId).collect();
-        let unsent = self.hub.close_link(&self.mailbox);
+        let mut unsent: Vec<MessageId> = self.held.drain(..).collect();
+        unsent.extend(self.hub.close_link(&self.mailbox));
         self.metrics.unanswered.dec_by(i64::try_from(self.open.len()).unwrap_or(0));
         if self.up {
             self.metrics.binds.dec();

@@ -119,6 +119,14 @@ pub struct FlowMetrics {
     pub opt_outs: Counter,
     /// Parts of long replies that wait for others.
     pub reply_parts: Gauge,
+    /// Parts of texts from the north that wait for others.
+    pub segments: Gauge,
+    /// Texts put together from parts.
+    pub texts_joined: Counter,
+    /// Texts from the north some of whose parts never came.
+    pub texts_incomplete: Counter,
+    /// Texts sent in parts.
+    pub texts_cut: Counter,
     /// From acceptance to the final state, seconds.
     pub life_seconds: Histogram,
 }
@@ -267,6 +275,14 @@ impl FlowMetrics {
             replies_unattributed: words(into, "replies_unattributed", "Replies that went nowhere", "kind"),
             opt_outs: counter(into, "opt_outs", "Refusals of subscribers that came into force"),
             reply_parts: gauge(into, "reply_parts", "Parts of long replies that wait for others"),
+            segments: gauge(into, "segments", "Parts of texts from the north that wait for others"),
+            texts_joined: counter(into, "texts_joined", "Texts from the north put together from parts"),
+            texts_incomplete: counter(
+                into,
+                "texts_incomplete",
+                "Texts from the north that were refused because parts of them did not come in time",
+            ),
+            texts_cut: counter(into, "texts_cut", "Texts sent to an SMSC in parts"),
             life_seconds: seconds(into, "message_life", "From acceptance to the final state", 0.001),
         }
     }

@@ -3,6 +3,7 @@
 
 mod replies;
 mod requests;
+mod texts;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};

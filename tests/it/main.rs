@@ -21,6 +21,7 @@ mod guessing;
 mod isolation;
 mod keys;
 mod kill;
+mod long;
 mod operations;
 mod opt_out;
 mod parked;

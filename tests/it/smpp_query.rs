@@ -215,8 +215,8 @@ async fn what_waits_is_changed() {
         (seen.text(), seen.destination()),
         ("second thought".to_owned(), stage.people[0].number.clone())
     );
-    assert_eq!(link.took("8").await.esm_class, 0x40);
     answered(&mut peer, REPLACE_SM, replace(&id, "", 0, "third thought"), 0x13).await;
+    assert_eq!(state(&mut peer, &part).await.1, 1, "a part that waits for the others is on its way");
     link.receipt(&seen, "7", "DELIVRD").await;
     assert_eq!(state(&mut peer, &id).await.1, 2);
     peer.is_quiet().await;

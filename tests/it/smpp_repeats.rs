@@ -38,7 +38,9 @@ async fn a_repetition_is_answered_and_not_sent() {
         let id = peer.accepted(&message).await;
         assert!(!ids.contains(&id));
         ids.push(id);
-        link.took("2").await;
+    }
+    for text in ["hello", "hello", "hellohello"] {
+        assert_eq!(link.took("2").await.text(), text, "parts are told apart by their numbers");
     }
     let plain = Message::to(&stage.people[0].pseudonym, "without a reference");
     assert_ne!(peer.accepted(&plain).await, peer.accepted(&plain).await);

@@ -44,6 +44,7 @@ pub enum Reason {
     CliForbidden,
     NoSlot,
     NoRoute,
+    SegmentsMissing,
     SmscRejected,
     SmscUndelivered,
     Expired,
@@ -108,6 +109,7 @@ impl Reason {
             R::CliForbidden => "CLI_FORBIDDEN",
             R::NoSlot => "NO_SLOT",
             R::NoRoute => "NO_ROUTE",
+            R::SegmentsMissing => "SEGMENTS_MISSING",
             R::SmscRejected => "SMSC_REJECTED",
             R::SmscUndelivered => "SMSC_UNDELIVERED",
             R::Expired => "EXPIRED",
@@ -133,7 +135,7 @@ impl Reason {
     fn notary_code(self) -> Code {
         use Reason as R;
         match self {
-            R::Schema | R::BadTime | R::BadAsofFuture => Code::MALFORMED,
+            R::Schema | R::BadTime | R::BadAsofFuture | R::SegmentsMissing => Code::MALFORMED,
             R::Unsupported => Code::UNSUPPORTED,
             R::NotAPseudonym => Code::NOT_A_PSEUDONYM,
             R::Unauthenticated => Code::UNAUTHENTICATED,

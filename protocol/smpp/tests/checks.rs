@@ -10,6 +10,8 @@ use proptest::prelude::*;
 mod session_receive;
 #[path = "../../../fuzz/checks/text_parse.rs"]
 mod text_parse;
+#[path = "../../../fuzz/checks/text_split.rs"]
+mod text_split;
 
 fn corpus() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/pdu_decode");
@@ -41,5 +43,16 @@ proptest! {
     #[test]
     fn text_holds_over_any_octets(input in prop::collection::vec(any::<u8>(), 0..170)) {
         text_parse::check(&input);
+    }
+
+    #[test]
+    fn texts_are_cut_whatever_they_are(coding: u8, input in prop::collection::vec(any::<u8>(), 0..700)) {
+        text_split::check(&[&[coding], &input[..]].concat());
+    }
+
+    #[test]
+    fn readable_texts_are_cut_so_that_they_stay_readable(text in "[a-z€{😀验é\u{301}]{0,400}") {
+        let utf16 = text.encode_utf16().flat_map(u16::to_be_bytes);
+        text_split::check(&[8].into_iter().chain(utf16).collect::<Vec<_>>());
     }
 }

@@ -27,4 +27,4 @@ pub use registered::Registered;
 pub use registry::{
     Counted, Prepared, Registration, Registry, Restored, Revocation, Revoked, RevokedAll, Revoker, ShortForm,
 };
-pub use usage::{Part, day_of};
+pub use usage::day_of;

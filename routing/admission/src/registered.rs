@@ -15,7 +15,7 @@ use veilgate_notary::{Authorization, Limits};
 use crate::record::{Record, Stored};
 use crate::tenancy::Tenancy;
 use crate::terms::{Terms, TermsPool};
-use crate::usage::{Part, Usage};
+use crate::usage::Usage;
 
 const LIVE: u8 = 0;
 const REPLACED: u8 = 1;
@@ -250,8 +250,8 @@ impl Registered {
     }
 
     /// Whether the person may be sent one more today.
-    pub(crate) fn has_sms_left(&self, part: Option<Part>, now: Timestamp) -> bool {
-        self.terms.limits.sms_per_day.is_none_or(|limit| self.sms_today.has_room(limit, part, now))
+    pub(crate) fn has_sms_left(&self, now: Timestamp) -> bool {
+        self.terms.limits.sms_per_day.is_none_or(|limit| self.sms_today.has_room(limit, now))
     }
 
     /// Only under the lock of its shard, so that no revocation is overwritten.

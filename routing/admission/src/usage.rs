@@ -2,10 +2,9 @@
 //! with the message it was counted for.
 //!
 //! ```text
-//! day since 1970 (16 bits) | messages (20) | reference of the last long message (16) | its parts to come (8)
+//! day since 1970 (16 bits) | messages (32)
 //! ```
-//! The parts of a long message are one message to the person who reads it. Only the last long message is known; parts
-//! of two to the same person that come mixed count more.
+//! A text of several parts is one message to the person who reads it, and counted as one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,16 +12,7 @@ use veilgate_names::{Reason, Timestamp};
 
 const DAY_MS: i64 = 86_400_000;
 const BEIJING_OFFSET_MS: i64 = 8 * 3_600_000;
-const COUNT_MAX: u64 = (1 << 20) - 1;
-
-/// Which part of a long message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    /// The same for all parts.
-    pub reference: u16,
-    /// How many there are.
-    pub total: u8,
-}
+const COUNT_MAX: u64 = 0xFFFF_FFFF;
 
 /// The Beijing day of an instant, counted from 1970.
 #[must_use]
@@ -37,14 +27,12 @@ pub(crate) struct Usage(AtomicU64);
 struct Unpacked {
     day: u64,
     count: u64,
-    reference: u64,
-    left: u64,
 }
 
 impl Usage {
-    /// Counts a message, or a part, if `limit` allows one more. Returns what to store.
-    pub(crate) fn count(&self, limit: u32, part: Option<Part>, now: Timestamp) -> Result<u64, Reason> {
-        let step = |word| Unpacked::read(word).counted(part, day_of(now)).within(limit).map(Unpacked::word);
+    /// Counts a message if `limit` allows one more. Returns what to store.
+    pub(crate) fn count(&self, limit: u32, now: Timestamp) -> Result<u64, Reason> {
+        let step = |word| Unpacked::read(word).counted(day_of(now)).within(limit).map(Unpacked::word);
         match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, step) {
             Ok(before) => Ok(step(before).unwrap_or(before)),
             Err(_) => Err(Reason::FreqAuth),
@@ -52,9 +40,9 @@ impl Usage {
     }
 
     /// Whether one more would be counted.
-    pub(crate) fn has_room(&self, limit: u32, part: Option<Part>, now: Timestamp) -> bool {
+    pub(crate) fn has_room(&self, limit: u32, now: Timestamp) -> bool {
         let word = Unpacked::read(self.0.load(Ordering::Acquire));
-        word.counted(part, day_of(now)).within(limit).is_some()
+        word.counted(day_of(now)).within(limit).is_some()
     }
 
     /// Takes back what was counted on `day` for a message that was not accepted after all.
@@ -62,7 +50,7 @@ impl Usage {
         let step = |word| {
             let used = Unpacked::read(word);
             let count = used.count.checked_sub(1)?;
-            (used.day == u64::from(day)).then(|| Unpacked { count, left: 0, ..used }.word())
+            (used.day == u64::from(day)).then(|| Unpacked { count, ..used }.word())
         };
         let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
     }
@@ -78,42 +66,23 @@ impl Usage {
 
 impl Unpacked {
     fn read(word: u64) -> Self {
-        Self {
-            day: word >> 44,
-            count: word >> 24 & COUNT_MAX,
-            reference: word >> 8 & 0xffff,
-            left: word & 0xff,
-        }
+        Self { day: word >> 32, count: word & COUNT_MAX }
     }
 
     fn word(self) -> u64 {
-        self.day << 44 | self.count.min(COUNT_MAX) << 24 | self.reference << 8 | self.left
+        self.day << 32 | self.count.min(COUNT_MAX)
     }
 
     /// After one more. A clock that went back over midnight goes on with the day it had.
-    fn counted(self, part: Option<Part>, today: u16) -> Self {
+    fn counted(self, today: u16) -> Self {
         let today = u64::from(today);
-        let used = if self.day == today || self.day == today + 1 {
-            self
-        } else {
-            Self { day: today, ..Self::default() }
-        };
-        match part.filter(|part| part.total > 1) {
-            Some(part) if used.left > 0 && used.reference == u64::from(part.reference) => {
-                Self { left: used.left - 1, ..used }
-            }
-            Some(part) => Self {
-                count: used.count + 1,
-                reference: part.reference.into(),
-                left: u64::from(part.total) - 1,
-                ..used
-            },
-            None => Self { count: used.count + 1, ..used },
-        }
+        let goes_on = self.day == today || self.day == today + 1;
+        let used = if goes_on { self } else { Self { day: today, count: 0 } };
+        Self { count: used.count + 1, ..used }
     }
 
     fn within(self, limit: u32) -> Option<Self> {
-        (self.count <= u64::from(limit).min(COUNT_MAX)).then_some(self)
+        (self.count <= u64::from(limit)).then_some(self)
     }
 }
 
@@ -134,11 +103,11 @@ mod tests {
     #[test]
     fn a_day_has_so_many_and_the_next_has_as_many_again() {
         let usage = Usage::default();
-        assert!(usage.count(2, None, NOON).is_ok() && usage.count(2, None, NOON).is_ok());
-        assert!(!usage.has_room(2, None, NOON));
-        assert_eq!(usage.count(2, None, NOON), Err(Reason::FreqAuth));
-        assert!(usage.count(2, None, later(1)).is_ok());
-        assert_eq!(Usage::default().count(0, None, NOON), Err(Reason::FreqAuth));
+        assert!(usage.count(2, NOON).is_ok() && usage.count(2, NOON).is_ok());
+        assert!(!usage.has_room(2, NOON));
+        assert_eq!(usage.count(2, NOON), Err(Reason::FreqAuth));
+        assert!(usage.count(2, later(1)).is_ok());
+        assert_eq!(Usage::default().count(0, NOON), Err(Reason::FreqAuth));
     }
 
     #[test]
@@ -147,36 +116,26 @@ mod tests {
         let before = Timestamp::parse("2026-03-01T23:59:59+08:00").unwrap();
         let after = Timestamp::parse("2026-03-02T00:00:00+08:00").unwrap();
         assert_eq!(day_of(before) + 1, day_of(after));
-        assert!(usage.count(1, None, before).is_ok() && usage.count(1, None, before).is_err());
-        assert!(usage.count(1, None, after).is_ok());
-        assert!(usage.count(1, None, before).is_err(), "not again because the clock went back");
-    }
-
-    #[test]
-    fn the_parts_of_a_long_message_are_one() {
-        let usage = Usage::default();
-        let part = |reference| Some(Part { reference, total: 3 });
-        assert!((0..3).all(|_| usage.count(1, part(7), NOON).is_ok()));
-        assert_eq!(usage.count(1, part(7), NOON), Err(Reason::FreqAuth), "a fourth part of three");
-        assert_eq!(usage.count(1, part(8), NOON), Err(Reason::FreqAuth));
-        assert_eq!(usage.count(1, None, NOON), Err(Reason::FreqAuth));
+        assert!(usage.count(1, before).is_ok() && usage.count(1, before).is_err());
+        assert!(usage.count(1, after).is_ok());
+        assert!(usage.count(1, before).is_err(), "not again because the clock went back");
     }
 
     #[test]
     fn what_was_not_accepted_is_taken_back() {
         let usage = Usage::default();
-        usage.count(1, None, NOON).unwrap();
+        usage.count(1, NOON).unwrap();
         usage.uncount(day_of(later(1)));
-        assert!(!usage.has_room(1, None, NOON), "another day's");
+        assert!(!usage.has_room(1, NOON), "another day's");
         usage.uncount(day_of(NOON));
-        assert!(usage.count(1, None, NOON).is_ok());
+        assert!(usage.count(1, NOON).is_ok());
         Usage::default().uncount(day_of(NOON));
     }
 
     proptest! {
         #[test]
-        fn a_word_reads_back(day: u16, count in 0..=COUNT_MAX, reference: u16, left: u8) {
-            let used = Unpacked { day: day.into(), count, reference: reference.into(), left: left.into() };
+        fn a_word_reads_back(day: u16, count in 0..=COUNT_MAX) {
+            let used = Unpacked { day: day.into(), count };
             prop_assert_eq!(Unpacked::read(used.word()), used);
         }
     }

@@ -8,6 +8,7 @@ mod condition;
 mod order;
 mod parked;
 mod parking;
+pub(crate) mod parts;
 mod queues;
 mod requests;
 mod restoring;
@@ -40,6 +41,7 @@ use crate::live::{Ended, Live, Moment};
 use crate::notice::Noticed;
 use crate::record::{Again, StateRecord};
 use crate::retry::Class;
+use crate::split::References;
 use crate::state::{Event, Phase};
 use crate::turn::{Cancellation, DeliverAnswer, LinkId, LinkPlace, Outcomes, Step, Turn, Waiting};
 use crate::{ChannelRules, FlowRules};
@@ -159,6 +161,11 @@ pub(crate) struct Book {
     deadlines: BTreeSet<(Monotonic, MessageId)>,
     pub(crate) parked: Parked,
     crowd: Crowd,
+    references: References,
+    /// Texts by the ids of the parts they came in, but the one that is their own.
+    texts: FxHashMap<MessageId, MessageId>,
+    /// Texts whose parts have all ended.
+    over: Vec<MessageId>,
 }
 
 impl Book {
@@ -176,6 +183,9 @@ impl Book {
             deadlines: BTreeSet::new(),
             parked: Parked::default(),
             crowd: Crowd::default(),
+            references: References::default(),
+            texts: FxHashMap::default(),
+            over: Vec::new(),
         }
     }
 
@@ -243,6 +253,7 @@ impl Book {
     /// Adds a durable message and queues it.
     pub(crate) fn insert(&mut self, mut live: Live, at: Moment, outcomes: &mut Outcomes) {
         let id = live.id;
+        self.name_parts(&live);
         let queued = live.life.on(Event::Stored);
         self.live.insert(id, live);
         if queued {
@@ -250,7 +261,8 @@ impl Book {
         }
     }
 
-    /// Pops up to `max` queued messages of a channel for one link; the caller checks each again.
+    /// Pops queued messages of a channel for one link, up to `max` submits: the last may be a text that goes over it with
+    /// some of its parts. The caller checks each again.
     pub(crate) fn pop(&mut self, channel: u16, max: usize, at: Moment) -> Vec<MessageId> {
         let mut popped = Vec::new();
         let Some(entry) = self.channels.get_mut(usize::from(channel)) else { return popped };
@@ -268,11 +280,13 @@ impl Book {
         } else {
             max
         };
-        while popped.len() < max {
+        let mut cost = 0;
+        while cost < max {
             let Some(id) = entry.queue.pop(&self.lanes) else { break };
             let waits = |live: &Live| live.phase() == Phase::Queued && live.channel == channel;
-            if self.live.get(&id).is_some_and(waits) {
+            if let Some(live) = self.live.get(&id).filter(|live| waits(live)) {
                 popped.push(id);
+                cost += live.cost();
             }
         }
         if !popped.is_empty() {
@@ -432,13 +446,20 @@ impl Book {
         error: u16,
         at: Moment,
     ) -> Option<Ended> {
-        self.live.get_mut(&id)?.end(state, reason, error, at.wall)
+        let live = self.live.get_mut(&id)?;
+        if live.long.as_ref().is_some_and(|long| long.is_open()) {
+            return None;
+        }
+        live.end(state, reason, error, at.wall)
     }
 
     /// The end is durable: the message is gone.
     pub(crate) fn remove(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) -> Option<Live> {
         let mut live = self.live.remove(&id)?;
         let _ = live.life.on(Event::EndStored);
+        if live.long.is_some() {
+            live.other_ids().for_each(|part| _ = self.texts.remove(&part));
+        }
         if live.ordered {
             let next = self.order.leave(&live);
             self.next_of_lane(next, at, outcomes);

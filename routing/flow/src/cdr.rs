@@ -29,6 +29,7 @@ impl Flow {
             msisdn_sealed: sealed,
             service_number: Some(ended.service_number),
             extension: ended.extension,
+            segments: ended.segments(),
             coding: coding(ended.facts.data_coding),
             characters: ended.facts.characters(),
             content_sm3: Some(Sm3Hash(ended.facts.sm3)),

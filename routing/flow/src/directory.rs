@@ -15,7 +15,9 @@ use crate::opt_out::OptOutRules;
 use crate::reply::ReplyRules;
 use crate::retry::RetryTable;
 use crate::schedule::PastSchedule;
+use crate::segments::SegmentRules;
 use crate::service::ServiceType;
+use crate::split::LongRule;
 
 /// Limits and times of a message's way; every queue and map they bound is named after them.
 #[derive(Debug, Clone)]
@@ -62,7 +64,7 @@ pub struct FlowRules {
     pub opt_out: OptOutRules,
     /// When a channel counts as ill.
     pub health: HealthRules,
-    /// The longest user data accepted, octets.
+    /// The longest text accepted, octets, that of all its parts.
     pub max_text: usize,
     /// How many ended messages are remembered, for `query_sm`.
     pub max_remembered: usize,
@@ -70,6 +72,8 @@ pub struct FlowRules {
     pub max_repeats: usize,
     /// What `service_type` may be; empty may be always.
     pub service_types: Vec<ServiceType>,
+    /// Texts that come in parts.
+    pub segments: SegmentRules,
 }
 
 impl Default for FlowRules {
@@ -101,6 +105,7 @@ impl Default for FlowRules {
             max_remembered: 1_000_000,
             max_repeats: 1_000_000,
             service_types: ServiceType::known(),
+            segments: SegmentRules::default(),
         }
     }
 }
@@ -126,6 +131,8 @@ pub struct ChannelRules {
     pub retry: Arc<RetryTable>,
     /// Whether it is asked to take back what it has.
     pub cancel: bool,
+    /// How it takes texts that do not fit into one message.
+    pub long: LongRule,
 }
 
 /// A service number and what may be done with it.

@@ -54,7 +54,8 @@ impl Flow {
         if due.is_empty() {
             return 0;
         }
-        let busy = self.book.lock().authorizations();
+        let mut busy = self.book.lock().authorizations();
+        busy.extend(self.segments.lock().authorizations().map(|held| held.id().clone()));
         let idle: Vec<AuthorizationId> = due.into_iter().filter(|id| !busy.contains(id)).collect();
         let parked = self.parked_under(&idle);
         let mut gone = Vec::new();

@@ -4,6 +4,7 @@
 mod committed;
 mod deletions;
 mod links;
+mod long;
 mod recall;
 mod records;
 mod waking;
@@ -14,10 +15,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
-use veilgate_admission::{Account, Counted, Part, Registered, Registry, Tenant, day_of};
+use veilgate_admission::{Account, Counted, Registered, Registry, Tenant, day_of};
 use veilgate_identity::{AddressForm, Contact, Identity, KeyRing, Slots};
 use veilgate_ledger::NodeName;
-use veilgate_names::{AccountId, ChannelId, MessageId, Monotonic, Reason, ServiceNumber, Timestamp};
+use veilgate_names::{
+    AccountId, AccountKind, ChannelId, MessageId, Monotonic, Reason, ServiceNumber, Timestamp,
+};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
 use veilgate_smpp::text::encoding::DefaultAlphabet;
@@ -30,6 +33,7 @@ use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::ended::Ends;
 use crate::erasing::Erasing;
 use crate::live::{Body, Live, Moment};
+use crate::long::{Long, NorthPart};
 use crate::message::{Cleared, Received};
 use crate::multi::Member;
 use crate::opt_out::OptOuts;
@@ -39,6 +43,7 @@ use crate::repeats::Repeats;
 use crate::reply::Parts;
 use crate::schedule::is_for_another_day;
 use crate::seal::Seals;
+use crate::segments::Segments;
 use crate::shares::Shares;
 use crate::state::Life;
 use crate::turn::{Outcomes, SessionId, Step, Turn, Waiting};
@@ -71,6 +76,8 @@ pub struct Flow {
     pub(crate) book: Mutex<Book>,
     /// Long replies that are not whole yet.
     pub(crate) parts: Mutex<Parts>,
+    /// Texts from the north that are not whole yet.
+    pub(crate) segments: Mutex<Segments>,
     outboxes: RwLock<FxHashMap<AccountId, Arc<Mutex<Outbox>>>>,
     pub(crate) erasing: Arc<Mutex<Erasing>>,
     /// Taken after the book, where both are.
@@ -101,6 +108,15 @@ pub struct Outgoing<'a> {
     pub body: &'a Body,
     /// SMPP `registered_delivery` as the sender gave it.
     pub reports: u8,
+}
+
+/// Who sent a message, and when.
+pub(crate) struct Sender {
+    pub(crate) account: AccountId,
+    pub(crate) kind: AccountKind,
+    pub(crate) accepted_at: Timestamp,
+    /// The parts it came in; none if it came whole.
+    pub(crate) north: Vec<NorthPart>,
 }
 
 /// What a link needs to know of its channel.
@@ -148,6 +164,7 @@ impl Flow {
             book: Mutex::new(Book::new(rules.clone())),
             parts: Mutex::new(Parts::new(rules.replies.clone())),
             shares: Shares::new(rules.max_live),
+            segments: Mutex::new(Segments::new(rules.segments.clone(), rules.max_text)),
             rules,
             node,
             seals: Seals::new(keys, entropy),
@@ -237,7 +254,7 @@ impl Flow {
         &self,
         account: &Account,
         origin: Origin,
-        received: Received<'_>,
+        mut received: Received<'_>,
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
@@ -249,6 +266,9 @@ impl Flow {
         let in_memory = self.shares.all().saturating_sub(self.parked.load(Ordering::Relaxed));
         if in_memory >= self.rules.max_in_memory || self.outbox(account.id()).lock().is_full() {
             return Err(Reason::QueueFull.into());
+        }
+        if received.is_part() {
+            return self.segment(account, &origin, received, at, turn);
         }
         let reference = received.reference();
         let mut found = None;
@@ -290,28 +310,43 @@ impl Flow {
         at: Moment,
         turn: &mut Turn,
     ) -> Result<MessageId, Refusal> {
+        let (account, kind) = (account.id().clone(), account.kind());
+        let sender = Sender { account, kind, accepted_at: at.wall, north: Vec::new() };
+        self.draft(sender, origin, cleared, at, turn)
+    }
+
+    /// Puts a message's record into the turn, and that it joins the queue then; it counts from now on.
+    pub(crate) fn draft(
+        &self,
+        sender: Sender,
+        origin: Origin,
+        cleared: Cleared,
+        at: Moment,
+        turn: &mut Turn,
+    ) -> Result<MessageId, Refusal> {
         let directory = self.gate.directory.load();
         let route = directory.place(&cleared.number);
-        let ordered = directory.is_ordered(&cleared.number, account.id());
+        let ordered = directory.is_ordered(&cleared.number, &sender.account);
         if !self.book.lock().has_route(route) {
             return Err(Reason::NoRoute.into());
         }
-        let part = cleared.body.part();
         let id = origin.id.unwrap_or_else(|| self.next_id());
+        let Sender { account, kind, accepted_at, north } = sender;
         let record = MessageRecord {
-            account: account.id().clone(),
-            kind: account.kind(),
+            account,
+            kind,
             authorization: cleared.authorization.id().clone(),
             service_number: cleared.number.number,
             extension: cleared.extension,
             registered_delivery: cleared.registered_delivery,
-            accepted_at: at.wall,
+            accepted_at,
             expires_at: cleared.expires_at,
             body: cleared.body,
             member: origin.member,
             scheduled_at: cleared.scheduled_at,
+            north,
         };
-        let counted = self.count_now(&cleared.authorization, record.scheduled_at, part, at.wall)?;
+        let counted = self.count_now(&cleared.authorization, record.scheduled_at, at.wall)?;
         if let Some(record) = &counted.record {
             self.put_registration(record, Some(cleared.authorization.enterprise()), turn)?;
         }
@@ -343,6 +378,7 @@ impl Flow {
             counted_on: counted.day,
             planned_end: None,
             member: record.member,
+            long: Long::of(record.north),
         });
         self.shares.enter(live.authorization.enterprise());
         turn.steps.push(Step::Accept { live, answer: origin.answer });
@@ -354,13 +390,12 @@ impl Flow {
         &self,
         authorization: &Arc<Registered>,
         scheduled_at: Option<Timestamp>,
-        part: Option<Part>,
         now: Timestamp,
     ) -> Result<Counted, Reason> {
         if is_for_another_day(scheduled_at, now) {
             return Ok(Counted { record: None, day: day_of(now) });
         }
-        self.gate.registry.count_sms(authorization, part, now)
+        self.gate.registry.count_sms(authorization, now)
     }
 
     /// Ends what has waited long enough. Call it about every 100 ms; each call is bounded.
@@ -374,6 +409,7 @@ impl Flow {
         self.sweep_pins(at.wall, turn);
         self.assemble(at, turn);
         self.delete_again(turn);
+        self.long_texts(at, turn);
     }
 
     /// The deliveries of an account.
@@ -461,7 +497,7 @@ impl Flow {
     }
 
     pub(crate) fn next_id(&self) -> MessageId {
-        MessageId(self.next_id.fetch_add(1, Ordering::Relaxed))
+        self.reserve_ids(1)
     }
 }
 

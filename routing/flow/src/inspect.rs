@@ -1,15 +1,18 @@
 //! What lies in a store, looked at without keys: which records do not read back, as far as that can be told from
 //! outside, and which belong to a message that is not there.
 
+use rustc_hash::FxHashSet;
 use veilgate_ledger::Cdr;
 use veilgate_names::{ChannelId, MessageId};
 use veilgate_store::{Page, Space, Store, StoreError};
 
 use crate::flow::Flow;
 use crate::live::Moment;
+use crate::long::PartEnd;
 use crate::offboard::holds_sealed;
 use crate::record::StateRecord;
 use crate::seal::SealedUnder;
+use crate::split::SplitRecord;
 use crate::turn::Turn;
 
 /// Records per page of a scan.
@@ -62,6 +65,7 @@ pub enum OddityKind {
 /// [`StoreError`] if the store cannot be read. Damaged records are passed over: the store tells of them.
 pub fn inspect(store: &dyn Store) -> Result<Inspection, StoreError> {
     let mut found = Inspection::default();
+    let mut parts = FxHashSet::default();
     for space in Space::ALL {
         let mut after: Option<Box<[u8]>> = None;
         loop {
@@ -73,7 +77,7 @@ pub fn inspect(store: &dyn Store) -> Result<Inspection, StoreError> {
             }
             match space {
                 Space::Message => found.count_messages(store, &page)?,
-                Space::State => found.find_alone(store, &page)?,
+                Space::State => found.find_alone(store, &page, &mut parts)?,
                 Space::Cdr => found.cdrs_pending += wide(page.entries.len()),
                 _ => {}
             }
@@ -155,10 +159,22 @@ impl Inspection {
         Ok(())
     }
 
-    fn find_alone(&mut self, store: &dyn Store, page: &Page) -> Result<(), StoreError> {
+    /// `parts` are those of texts that were seen; their ids are higher than that of their text.
+    fn find_alone(
+        &mut self,
+        store: &dyn Store,
+        page: &Page,
+        parts: &mut FxHashSet<[u8; 8]>,
+    ) -> Result<(), StoreError> {
         let keys: Vec<&[u8]> = page.entries.iter().map(|entry| &*entry.key).collect();
         let messages = are_there(store, Space::Message, &keys)?;
         for (entry, has_message) in page.entries.iter().zip(messages) {
+            if let Some(ids) = SplitRecord::parts(&entry.value).filter(|_| has_message) {
+                parts.extend(ids);
+                continue;
+            }
+            let is_part = <[u8; 8]>::try_from(&*entry.key).is_ok_and(|key| parts.remove(&key));
+            let has_message = has_message || is_part;
             match StateRecord::read(&entry.value) {
                 _ if !has_message => self.note(Space::State, &entry.key, OddityKind::Alone),
                 Ok(state) if state.answer.is_some() => self.answered += 1,
@@ -187,7 +203,11 @@ fn reads_back(space: Space, key: &[u8], value: &[u8]) -> bool {
         return false;
     }
     match space {
-        Space::State => StateRecord::read(value).is_ok(),
+        Space::State => {
+            StateRecord::read(value).is_ok()
+                || SplitRecord::read(value).is_ok()
+                || PartEnd::read(value).is_ok()
+        }
         Space::Cdr => Cdr::parse_line(value).is_ok(),
         space => !holds_sealed(space) || SealedUnder::read(value).is_some(),
     }

@@ -6,6 +6,7 @@ mod book;
 mod cancel;
 mod cancellation;
 mod cdr;
+mod content;
 mod correlate;
 mod delivery;
 mod directory;
@@ -20,6 +21,7 @@ mod held;
 mod inspect;
 mod label;
 mod live;
+mod long;
 mod marks;
 mod message;
 mod multi;
@@ -39,8 +41,10 @@ mod retry;
 mod rewrite;
 mod schedule;
 mod seal;
+mod segments;
 mod service;
 mod shares;
+mod split;
 mod state;
 mod turn;
 mod upkeep;
@@ -69,7 +73,9 @@ pub use retry::{Class, Delays, Fault, Match, Retry, RetryTable, Row, VendorCode}
 pub use rewrite::with_deliver;
 pub use schedule::PastSchedule;
 pub use seal::SealedUnder;
+pub use segments::SegmentRules;
 pub use service::ServiceType;
+pub use split::LongRule;
 pub use state::State;
 pub use turn::{
     Cancellation, Counts, DeliverAnswer, LinkId, LinkPlace, Outcomes, SessionId, Turn, Urgency, Waiting,

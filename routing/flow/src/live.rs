@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 use sm3::{Digest, Sm3};
-use veilgate_admission::{Part, Registered};
+use veilgate_admission::Registered;
 use veilgate_identity::Contact;
 use veilgate_names::{
     AccountId, AccountKind, Extension, FinalState, MessageId, Monotonic, Octets, Reason, ServiceNumber,
@@ -13,11 +13,12 @@ use veilgate_names::{
 };
 
 use veilgate_smpp::text::receipt::IdKey;
-use veilgate_smpp::text::udh::UserDataHeader;
 
+use crate::long::{Long, NorthPart};
 use crate::multi::Member;
 use crate::record::Next;
 use crate::service::ServiceType;
+use crate::split::segments_of;
 use crate::state::{Event, Life, Phase};
 use crate::turn::LinkId;
 
@@ -59,7 +60,8 @@ impl Moment {
 /// For messages of the gateway's own, which no limit is about.
 pub(crate) const NOT_COUNTED: u16 = u16::MAX;
 
-/// One message. About 300 octets plus its text, which goes when the SMSC has it.
+/// One message, or one part of a long one. About 300 octets plus its text, which goes when the SMSC has it.
+#[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) id: MessageId,
     pub(crate) account: AccountId,
@@ -96,6 +98,8 @@ pub(crate) struct Live {
     /// How it ends: kept so that an end that could not be written is tried again as it was.
     pub(crate) planned_end: Option<(FinalState, Option<Reason>, u16)>,
     pub(crate) member: Member,
+    /// What only a text of several parts has.
+    pub(crate) long: Option<Box<Long>>,
 }
 
 /// What the CDR says of the content once the text is gone.
@@ -105,6 +109,8 @@ pub(crate) struct ContentFacts {
     pub(crate) octets: u16,
     /// Octets of the user data header.
     pub(crate) header: u16,
+    /// Messages that a handset gets.
+    pub(crate) segments: u8,
     pub(crate) sm3: [u8; 32],
 }
 
@@ -113,11 +119,8 @@ impl ContentFacts {
         Self {
             data_coding: body.data_coding,
             octets: u16::try_from(body.text.len()).unwrap_or(u16::MAX),
-            header: if body.esm_class & 0x40 == 0 {
-                0
-            } else {
-                body.text.first().map_or(0, |n| u16::from(*n) + 1)
-            },
+            header: if body.has_header() { body.text.first().map_or(0, |n| u16::from(*n) + 1) } else { 0 },
+            segments: segments_of(body),
             sm3: Sm3::digest(&*body.text).into(),
         }
     }
@@ -164,41 +167,49 @@ pub(crate) struct Ended {
     /// Who waits for that receipt's answer; nobody any more if it came early.
     pub(crate) receipt: Option<crate::turn::Waiting<LinkId>>,
     pub(crate) member: Member,
+    /// What only a text of several parts has.
+    pub(crate) long: Option<Box<Long>>,
 }
 
 impl Body {
-    /// Which long message this is a part of, if of one.
-    pub(crate) fn part(&self) -> Option<Part> {
-        match self.segment {
-            Some((reference, total, _)) => Some(Part { reference, total }),
-            None if self.esm_class & 0x40 != 0 => {
-                let segment = UserDataHeader::parse(&self.text).ok()?.0.segment?;
-                Some(Part { reference: segment.reference, total: segment.total })
-            }
-            None => None,
-        }
-    }
-}
+    /// The bit of `esm_class` that says that the text begins with a user data header (SMPP 3.4, 5.2.12).
+    pub const HEADER: u8 = 0x40;
 
-impl Body {
-    /// Which part of a long message this is, from 1; 0 for a whole one.
-    pub(crate) fn number(&self) -> u8 {
-        match self.segment {
-            Some((_, _, number)) => number,
-            None if self.esm_class & 0x40 != 0 => {
-                let header = UserDataHeader::parse(&self.text).ok();
-                header.and_then(|(header, _)| header.segment).map_or(0, |segment| segment.number)
-            }
-            None => 0,
-        }
+    /// Whether the text begins with a user data header.
+    #[must_use]
+    pub const fn has_header(&self) -> bool {
+        self.esm_class & Self::HEADER != 0
     }
 }
 
 impl Live {
     /// The same for all parts of one text, if this is a part.
     pub(crate) fn parts_key(&self) -> Option<u64> {
-        let reference = self.body.as_ref()?.part()?.reference;
-        Some(FxBuildHasher.hash_one((self.authorization.id().as_str(), reference)) >> 16)
+        let (text, _) = self.long.as_ref()?.part_of()?;
+        Some(FxBuildHasher.hash_one(text.0) >> 16)
+    }
+
+    /// Whether it is a part of a text.
+    pub(crate) fn is_part(&self) -> bool {
+        self.long.as_ref().is_some_and(|long| long.part_of().is_some())
+    }
+
+    /// The parts it came in from the north; none if it came whole.
+    pub(crate) fn north(&self) -> &[NorthPart] {
+        self.long.as_ref().and_then(|long| long.text()).map_or(&[], |text| &text.north)
+    }
+
+    /// The ids of these, but the one that is its own.
+    pub(crate) fn other_ids(&self) -> impl Iterator<Item = MessageId> {
+        self.north().iter().map(|part| part.id).filter(|id| *id != self.id)
+    }
+
+    /// How many submits it may become.
+    pub(crate) fn cost(&self) -> usize {
+        match &self.body {
+            Some(body) if !self.is_part() => 1 + body.text.len() / 134,
+            _ => 1,
+        }
     }
 
     /// Where it is in its life.
@@ -246,15 +257,33 @@ impl Live {
             by_receipt: false,
             receipt: None,
             member: self.member,
+            long: self.long.clone(),
         })
     }
 }
 
 impl Ended {
+    /// How many messages are billed: the parts it went in that are, else what a handset gets of it.
+    pub(crate) fn segments(&self) -> u16 {
+        let south = self.long.as_ref().and_then(|long| long.text()).and_then(|text| text.south.as_ref());
+        match south {
+            None => u16::from(self.facts.segments),
+            Some(south) => {
+                let count = if south.billed() > 0 { south.billed() } else { south.ends.len() };
+                u16::try_from(count).unwrap_or(u16::MAX)
+            }
+        }
+    }
+
     /// Whether the sender asked to be told of this end (SMPP 3.4, 5.2.17; 5.0 adds 3 = success only).
     pub(crate) fn wants_receipt(&self) -> bool {
+        self.is_wanted_by(self.registered_delivery)
+    }
+
+    /// Whether who set this `registered_delivery` wants to be told.
+    pub(crate) fn is_wanted_by(&self, registered_delivery: u8) -> bool {
         let delivered = self.state == FinalState::Delivered;
-        match self.registered_delivery & 0x03 {
+        match registered_delivery & 0x03 {
             0 => false,
             1 => true,
             2 => !delivered,

@@ -14,16 +14,20 @@ use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
 use veilgate_smpp::text::udh::{Segment, UserDataHeader};
 
+use crate::content::judge;
 use crate::directory::{FlowRules, NumberRules};
 use crate::flow::Gate;
 use crate::live::{Body, ContentFacts, Moment};
+use crate::multi::Member;
 use crate::recipient::{Recipient, Short};
+use crate::record::MessageRecord;
 use crate::refusal::Refusal;
 use crate::schedule::{Times, is_for_another_day};
+use crate::segments::segment_of;
 use crate::service::ServiceType;
 
 /// The user data header indicator of `esm_class`.
-const UDHI: u8 = 0x40;
+const UDHI: u8 = Body::HEADER;
 
 /// What a `submit_sm` or `data_sm` asks for, before anything is believed.
 pub(crate) struct Received<'a> {
@@ -129,9 +133,19 @@ impl<'a> Received<'a> {
         })
     }
 
-    /// The sender's own reference, and which part of a longer text this is.
+    /// Whether it is one of several parts of a text. A text of one part loses what says so.
+    pub(crate) fn is_part(&mut self) -> bool {
+        let Some((_, segment, header)) = segment_of(&self.body) else { return false };
+        if segment.total == 1 {
+            self.body.text = Octets::from(self.body.text.get(header..).unwrap_or_default());
+            (self.body.esm_class, self.body.segment) = (0, None);
+        }
+        segment.total > 1
+    }
+
+    /// The sender's own reference of a whole text, and 0.
     pub(crate) fn reference(&self) -> Option<(u16, u8)> {
-        self.reference.map(|reference| (reference, self.body.number()))
+        self.reference.map(|reference| (reference, 0))
     }
 
     /// Account, authorization, service number. Puts the authorization into `found`, whatever follows: one that came
@@ -161,7 +175,7 @@ impl<'a> Received<'a> {
         let number = directory.number(source, enterprise)?.clone();
         self.check_covered(&authorization, number.number, gate, at.wall)?;
         if !is_for_another_day(self.times.scheduled_at, at.wall) {
-            gate.registry.check_sms_left(&authorization, self.body.part(), at.wall)?;
+            gate.registry.check_sms_left(&authorization, at.wall)?;
         }
         Ok(Admitted { received: self, authorization, number })
     }
@@ -188,10 +202,60 @@ impl Received<'_> {
     }
 }
 
+/// A text that came in parts, each of which was admitted: asked again, as one message.
+pub(crate) fn admit_whole(
+    record: MessageRecord,
+    authorization: &Arc<Registered>,
+    gate: &Gate,
+    at: Moment,
+) -> Result<Admitted<'static>, Refusal> {
+    if record.expires_at <= at.wall {
+        return Err(Reason::Expired.into());
+    }
+    let directory = gate.directory.load();
+    if directory.is_suspended(authorization.enterprise()) {
+        return Err(Reason::AccountSuspended.into());
+    }
+    let number = directory.number(record.service_number.as_str(), authorization.enterprise())?.clone();
+    let received = Received {
+        recipient: Recipient::Registered { id: record.authorization, device: None },
+        source: "",
+        registered_delivery: record.registered_delivery,
+        times: Times { scheduled_at: record.scheduled_at, expires_at: record.expires_at },
+        reference: None,
+        body: record.body,
+    };
+    received.check_covered(authorization, number.number, gate, at.wall)?;
+    if !is_for_another_day(record.scheduled_at, at.wall) {
+        gate.registry.check_sms_left(authorization, at.wall)?;
+    }
+    Ok(Admitted { received, authorization: Arc::clone(authorization), number })
+}
+
 impl<'a> Admitted<'a> {
     /// Whose share of the gateway it takes.
     pub(crate) fn enterprise(&self) -> &EnterpriseId {
         self.authorization.enterprise()
+    }
+
+    /// A part of a text, to be kept until all parts are there.
+    pub(crate) fn part(self, account: &Account, at: Moment) -> (Arc<Registered>, NumberRules, MessageRecord) {
+        let Self { received, authorization, number } = self;
+        let record = MessageRecord {
+            account: account.id().clone(),
+            kind: account.kind(),
+            authorization: authorization.id().clone(),
+            service_number: number.number,
+            extension: Extension::NONE,
+            registered_delivery: received.registered_delivery,
+            accepted_at: at.wall,
+            expires_at: received.times.expires_at,
+            scheduled_at: received.times.scheduled_at,
+            body: received.body,
+            member: Member::default(),
+            north: Vec::new(),
+        };
+        (authorization, number, record)
     }
 
     /// Decrypts the device IDs and finds whom they meant on the day of consent, if that may be contacted now.
@@ -209,8 +273,8 @@ impl<'a> Admitted<'a> {
 }
 
 impl Resolved<'_> {
-    /// Asks whether the person refused such messages, and gives the message its reply address. Lists, frequency, region
-    /// and balance join here.
+    /// Asks what the text says and whether the person refused such messages, and gives the message its reply address.
+    /// Lists, frequency, region and balance join here.
     pub(crate) fn clear(
         self,
         gate: &Gate,
@@ -218,6 +282,7 @@ impl Resolved<'_> {
         record: &mut Option<veilgate_identity::SlotRecord>,
     ) -> Result<Cleared, Refusal> {
         let Admitted { received, authorization, number } = self.admitted;
+        judge(&received.body)?;
         if gate.opt_outs.block(self.contact.subscriber(), number.number, &authorization) {
             return Err(Reason::OptOut.into());
         }

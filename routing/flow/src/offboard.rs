@@ -37,6 +37,7 @@ impl Flow {
             let book = self.book.lock();
             book.under(tenant, usize::MAX).len() + book.parked.of_tenant(tenant)
         };
+        let messages = messages + self.segments.lock().of(tenant);
         let deliveries = self.all_outboxes().iter().map(|outbox| outbox.lock().of(tenant)).sum();
         TenantLoad { messages, deliveries }
     }
@@ -72,6 +73,7 @@ impl Flow {
             .collect();
         drop(book);
         self.finish(ended, turn);
+        self.segments.lock().close_of(tenant, at.mono);
         turn.notify(done);
     }
 
@@ -118,6 +120,7 @@ pub(crate) fn holds_sealed(space: Space) -> bool {
         Space::Message
         | Space::Delivery
         | Space::Reply
+        | Space::Segment
         | Space::Authorization
         | Space::Revocation
         | Space::Slot

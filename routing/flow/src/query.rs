@@ -89,7 +89,7 @@ impl Flow {
         })
     }
 
-    /// One message: in the book, ended lately, or parked.
+    /// One message: in the book, ended lately, a part that waits for others, or parked.
     fn stands(&self, asked: &Asked<'_>, store: &dyn Store) -> Option<Standing> {
         if let Some(standing) = standing(&self.book.lock(), asked) {
             return Some(standing);
@@ -97,6 +97,10 @@ impl Flow {
         if let Some((end, from)) = self.ends.lock().find(asked.account, asked.id) {
             let standing = Standing { member: end.member, end: Some((end.state, end.done_at)) };
             return asked.is_from(from).then_some(standing);
+        }
+        if let Some(number) = self.segments.lock().number_of(asked.account, asked.id) {
+            let standing = Standing { member: Member::default(), end: None };
+            return asked.is_from(number).then_some(standing);
         }
         let value = store.read(Space::Message, &[&asked.id.0.to_be_bytes()]).ok()?.pop()??;
         let record = self.open_message(&value).ok()?;
@@ -110,7 +114,7 @@ impl Flow {
         let live = |index: u8| {
             let asked = asked.member(index);
             let live = book.of_account(asked.account, asked.id)?;
-            (live.member.index == index && asked.is_from(live.service_number)).then_some(asked.id)
+            (live.member.index == index && asked.is_from(live.service_number)).then_some(live.id)
         };
         (0..=crate::multi::MAX_DESTINATIONS).filter_map(live).collect()
     }

@@ -12,6 +12,7 @@ use veilgate_smpp::text::receipt::IdKey;
 use crate::delivery::{Content, Delivery, Notice};
 use crate::label::{Label, tag_of_octets};
 use crate::live::{Body, Live};
+use crate::long::NorthPart;
 use crate::multi::Member;
 use crate::service::ServiceType;
 
@@ -45,6 +46,8 @@ pub(crate) struct MessageRecord {
     pub(crate) member: Member,
     /// Not to be sent before.
     pub(crate) scheduled_at: Option<Timestamp>,
+    /// The parts it came in from the north; none if it came whole.
+    pub(crate) north: Vec<NorthPart>,
 }
 
 /// How far a message has come.
@@ -94,6 +97,7 @@ impl MessageRecord {
             scheduled_at: live.scheduled_at,
             body: live.body.clone()?,
             member: live.member,
+            north: live.north().to_vec(),
         })
     }
 
@@ -126,6 +130,12 @@ impl MessageRecord {
         w.bytes(self.body.service.as_bytes());
         w.u8(self.member.index);
         w.u8(self.member.of);
+        w.u8(u8::try_from(self.north.len()).unwrap_or(u8::MAX));
+        for part in self.north.iter().take(usize::from(u8::MAX)) {
+            w.u64(part.id.0);
+            w.u8(part.registered_delivery);
+            w.i64(part.accepted_at.0);
+        }
     }
 
     /// What is needed to park a message, of what [`Self::write`] wrote.
@@ -164,6 +174,7 @@ impl MessageRecord {
                 service: ServiceType::parse(r.bytes()?).ok_or(RecordError)?,
             },
             member: Member { index: r.u8()?, of: r.u8()? },
+            north: (0..r.u8()?).map(|_| r.north_part()).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -346,8 +357,16 @@ pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     pub(crate) fn versioned(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        Self::of(bytes, VERSION)
+    }
+    /// A record whose first octet must be this.
+    pub(crate) fn of(bytes: &'a [u8], kind: u8) -> Result<Self, RecordError> {
         let mut reader = Self(bytes);
-        if reader.u8()? == VERSION { Ok(reader) } else { Err(RecordError) }
+        if reader.u8()? == kind { Ok(reader) } else { Err(RecordError) }
+    }
+    fn north_part(&mut self) -> Result<NorthPart, RecordError> {
+        let (id, registered_delivery) = (MessageId(self.u64()?), self.u8()?);
+        Ok(NorthPart { id, registered_delivery, accepted_at: Timestamp(self.i64()?) })
     }
     fn next(&mut self) -> Result<Next, RecordError> {
         match self.u8()? {
@@ -425,6 +444,7 @@ mod tests {
             },
             member: Member { index: 1, of: 3 },
             scheduled_at: Some(Timestamp(3)),
+            north: vec![NorthPart { id: MessageId(7), registered_delivery: 2, accepted_at: Timestamp(5) }],
         }
     }
 

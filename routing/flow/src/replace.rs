@@ -136,7 +136,7 @@ impl Flow {
         wanted: &Wanted<'_>,
         now: Timestamp,
     ) -> Result<Option<Replacement>, Refusal> {
-        let Some(body) = live.body.as_ref().filter(|body| live.waits() && body.part().is_none()) else {
+        let Some(body) = live.body.as_ref().filter(|_| live.waits() && !live.is_part()) else {
             return Ok(None);
         };
         let scheduled_at = match wanted.schedule {

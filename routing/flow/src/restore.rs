@@ -13,8 +13,10 @@ use crate::book::Found;
 use crate::flow::Flow;
 use crate::inspect::states;
 use crate::live::{ContentFacts, Live, Moment};
+use crate::long::Long;
 use crate::record::{MessageRecord, Next, RecordError, StateRecord, read_delivery};
 use crate::seal::Behind;
+use crate::split::SplitRecord;
 use crate::state::Life;
 use crate::turn::{Outcomes, Turn};
 
@@ -40,7 +42,7 @@ pub struct Restored {
     pub unknown: usize,
     /// Receipts and replies to be delivered.
     pub deliveries: usize,
-    /// Parts of long replies.
+    /// Parts of long replies, and of texts from the north.
     pub parts: usize,
     /// Refusals.
     pub opt_outs: usize,
@@ -102,6 +104,10 @@ impl Flow {
             Ok(|restored: &mut Restored| restored.parts += 1)
         })?;
         restored.damaged += self.restore_repeats(store)?;
+        self.each(store, Space::Segment, &mut restored, |flow, entry| {
+            flow.restore_segment(message_id(&entry.key)?, &entry.value, at)?;
+            Ok(|restored: &mut Restored| restored.parts += 1)
+        })?;
         self.restore_erasures(store)?;
         self.messages(store, at, turn, outcomes, &mut restored)?;
         if store.usage().damaged > 0 {
@@ -147,7 +153,13 @@ impl Flow {
             let keys: Vec<&[u8]> = page.entries.iter().map(|entry| &*entry.key).collect();
             let states = states(store, &keys, at)?;
             for (entry, state) in page.entries.iter().zip(states) {
-                if self.message(entry, state.as_deref(), at, turn, outcomes, restored).is_err() {
+                let found = match state.as_deref() {
+                    Some(split) if SplitRecord::is(split) => {
+                        self.restore_cut(store, entry, split, at, turn, outcomes, restored)?
+                    }
+                    state => self.message(entry, state, at, turn, outcomes, restored),
+                };
+                if found.is_err() {
                     restored.damaged += 1;
                 }
             }
@@ -175,6 +187,20 @@ impl Flow {
         let state = state.map(StateRecord::read).transpose()?;
         let live = self.live(id, record, at)?;
         self.shares.enter(live.authorization.enterprise());
+        self.place(live, state, at, turn, outcomes, restored);
+        Ok(())
+    }
+
+    /// Puts a message, or a part of a text, where its state says it is.
+    pub(crate) fn place(
+        &self,
+        live: Live,
+        state: Option<StateRecord>,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+        restored: &mut Restored,
+    ) {
         let (found, ended) = self.book.lock().restore(live, state, at, outcomes);
         match found {
             Found::Waiting => restored.queued += 1,
@@ -182,7 +208,6 @@ impl Flow {
             Found::Unknown => restored.unknown += 1,
         }
         self.finish(ended.into_iter().collect(), turn);
-        Ok(())
     }
 
     /// A message made of its record, as if it had just been accepted.
@@ -205,6 +230,7 @@ impl Flow {
             expires_at: record.expires_at,
             scheduled_at: record.scheduled_at,
             facts: ContentFacts::of(&record.body),
+            long: Long::of(record.north),
             body: Some(record.body),
             contact: None,
             authorization,
@@ -227,7 +253,7 @@ impl Flow {
 ///
 /// # Errors
 /// [`RecordError`] unless it has 8 octets.
-fn message_id(key: &[u8]) -> Result<MessageId, RecordError> {
+pub(crate) fn message_id(key: &[u8]) -> Result<MessageId, RecordError> {
     Ok(MessageId(u64::from_be_bytes(key.try_into().map_err(|_| RecordError)?)))
 }
 

@@ -15,6 +15,7 @@ use crate::book::Replacement;
 use crate::delivery::Delivery;
 use crate::health::Health;
 use crate::live::Live;
+use crate::long::LongStep;
 use crate::notice::Noticed;
 use crate::opt_out::{OptedOut, Refusal};
 use crate::repeats::RepeatKey;
@@ -135,15 +136,14 @@ impl Turn {
     /// How soon it should be durable.
     #[must_use]
     pub fn urgency(&self) -> Urgency {
-        let waits = |step: &Step| {
-            matches!(
-                step,
-                Step::Accept { .. }
-                    | Step::Notify(_)
-                    | Step::Answer { .. }
-                    | Step::Replaced { .. }
-                    | Step::Repeated { .. }
-            )
+        let waits = |step: &Step| match step {
+            Step::Accept { .. }
+            | Step::Notify(_)
+            | Step::Answer { .. }
+            | Step::Replaced { .. }
+            | Step::Repeated { .. } => true,
+            Step::Long(step) => step.is_awaited(),
+            _ => false,
         };
         match self.steps.as_slice() {
             [] => Urgency::Whenever,
@@ -171,6 +171,8 @@ pub(crate) enum Step {
     Part { answer: Waiting<LinkId>, part: Box<Part> },
     /// A long reply became deliveries, and its parts are gone.
     Text { text: Box<Text>, deliveries: Vec<Arc<Delivery>>, cdr: Option<Arc<Cdr>> },
+    /// What concerns texts of several parts.
+    Long(Box<LongStep>),
     /// A slot's record is durable.
     Slot(SlotRecord),
     /// A slot's record is gone: its digits may be given again.
@@ -200,6 +202,8 @@ pub(crate) struct End {
     /// What it was sent under.
     pub(crate) authorization: Arc<Registered>,
     pub(crate) delivery: Option<Arc<Delivery>>,
+    /// The receipts for the other parts of a text that came in several.
+    pub(crate) more: Vec<Arc<Delivery>>,
     pub(crate) cdr: Arc<Cdr>,
 }
 
@@ -220,6 +224,8 @@ pub struct Outcomes {
     pub health: Vec<(ChannelId, Health)>,
     /// CDRs for the file.
     pub cdrs: Vec<Arc<Cdr>>,
+    /// A text of several parts is to be looked at: [`crate::Flow::long_texts`].
+    pub long_ready: bool,
     /// Refusals, for audit and metrics.
     pub opt_outs: Vec<OptedOut>,
     /// Whether parked messages want to be read back: see [`crate::Flow::recall`].
@@ -265,6 +271,9 @@ pub struct Counts {
     pub receipts_matched: u64,
     pub refused_at_wake: u64,
     pub throttled: u64,
+    pub texts_joined: u64,
+    pub texts_incomplete: u64,
+    pub texts_cut: u64,
     pub store_failures: u64,
     pub unreadable: u64,
 }

@@ -4,6 +4,8 @@
 pub(crate) mod file;
 mod parse;
 
+pub use parse::reason_named;
+
 use std::fmt;
 use std::sync::Arc;
 

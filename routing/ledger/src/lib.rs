@@ -14,5 +14,5 @@ pub use audit::event::{
 };
 pub use audit::verify::{Broken, BrokenKind, Expectation, Verified, verify};
 pub use cdr::file::{CarrierName, CdrBroken, CdrFault, CdrFile, CdrFileError, CdrSummary, verify_cdr};
-pub use cdr::{Cdr, CdrKind, Coding, DeviceIdKind, NetworkText, NodeName};
+pub use cdr::{Cdr, CdrKind, Coding, DeviceIdKind, NetworkText, NodeName, reason_named};
 pub use hash::Sm3Hash;

@@ -29,11 +29,13 @@ pub enum Space {
     Usage,
     /// Submits that may be repeated, by a hash.
     Repeat,
+    /// Parts of messages from the north that wait for the others.
+    Segment,
 }
 
 impl Space {
     /// Every space, in the order of the tags.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Message,
         Self::State,
         Self::Delivery,
@@ -47,6 +49,7 @@ impl Space {
         Self::Usage,
         Self::OptOut,
         Self::Repeat,
+        Self::Segment,
     ];
 
     /// Whether a scan meets the records in the order of their keys. In the others it meets them in an order of the
@@ -69,7 +72,7 @@ impl Space {
     /// Whether keys are identifiers that the gateway numbers itself, which name nobody.
     #[must_use]
     pub const fn has_own_ids(self) -> bool {
-        matches!(self, Self::Message | Self::State | Self::Delivery | Self::Reply | Self::Cdr)
+        matches!(self, Self::Message | Self::State | Self::Delivery | Self::Reply | Self::Cdr | Self::Segment)
     }
 
     /// Its name in logs and reports.
@@ -89,6 +92,7 @@ impl Space {
             Self::OptOut => "opt_out",
             Self::Usage => "usage",
             Self::Repeat => "repeat",
+            Self::Segment => "segment",
         }
     }
 
@@ -109,6 +113,7 @@ impl Space {
             Self::OptOut => 12,
             Self::Usage => 11,
             Self::Repeat => 13,
+            Self::Segment => 14,
         }
     }
 
@@ -129,6 +134,7 @@ impl Space {
             12 => Self::OptOut,
             11 => Self::Usage,
             13 => Self::Repeat,
+            14 => Self::Segment,
             _ => return None,
         })
     }

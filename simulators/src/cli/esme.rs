@@ -220,11 +220,13 @@ async fn submit(
     let mut tasks: JoinSet<Result<Vec<Response>, EsmeError>> = JoinSet::new();
     let (mut ids, mut all) = (HashSet::new(), true);
     let mut begun = 0;
+    // Two runs in a row are not to send parts under the same references.
+    let start = usize::try_from(std::process::id()).unwrap_or(0);
     loop {
         while begun < count && tasks.len() < 1_000 {
             begun += 1;
             let (client, mut submission) = (Arc::clone(client), submission.clone());
-            submission.reference = u16::try_from(begun % 65_536).unwrap_or(0);
+            submission.reference = u16::try_from((start + begun) % 65_536).unwrap_or(0);
             tasks.spawn(async move { client.submit(&submission).await });
         }
         match tasks.join_next().await {

@@ -139,12 +139,17 @@ impl<'b> UserDataHeader<'b> {
 /// Appends a header that says only which segment this is: 6 octets when the reference fits in 8 bits, else 7.
 pub fn write(segment: Segment, out: &mut Vec<u8>) {
     let Segment { reference, total, number } = segment;
-    let [high, low] = reference.to_be_bytes();
-    if high == 0 {
-        out.extend([5, CONCATENATION_8, 3, low, total, number]);
-    } else {
-        out.extend([6, CONCATENATION_16, 4, high, low, total, number]);
+    match u8::try_from(reference) {
+        Ok(reference) => out.extend([5, CONCATENATION_8, 3, reference, total, number]),
+        Err(_) => write_wide(segment, out),
     }
+}
+
+/// The same with a 16-bit reference whatever its value: 7 octets.
+pub fn write_wide(segment: Segment, out: &mut Vec<u8>) {
+    let Segment { reference, total, number } = segment;
+    let [high, low] = reference.to_be_bytes();
+    out.extend([6, CONCATENATION_16, 4, high, low, total, number]);
 }
 
 fn split_element(unread: &[u8]) -> Option<(Element<'_>, &[u8])> {

@@ -7,7 +7,7 @@ use veilgate_names::{Reason, Timestamp};
 use super::Registry;
 use crate::record::{self, Record};
 use crate::registered::Registered;
-use crate::usage::{Part, day_of};
+use crate::usage::day_of;
 
 /// A message counted against the limit of its authorization.
 #[derive(Debug, Clone)]
@@ -19,35 +19,25 @@ pub struct Counted {
 }
 
 impl Registry {
-    /// Whether the person may be sent one more message, or part, today. Asked before anybody is looked up;
+    /// Whether the person may be sent one more message today. Asked before anybody is looked up;
     /// [`Self::count_sms`] decides.
     ///
     /// # Errors
     /// `FreqAuth`.
-    pub fn check_sms_left(
-        &self,
-        held: &Arc<Registered>,
-        part: Option<Part>,
-        now: Timestamp,
-    ) -> Result<(), Reason> {
-        if self.current(held).has_sms_left(part, now) { Ok(()) } else { Err(Reason::FreqAuth) }
+    pub fn check_sms_left(&self, held: &Arc<Registered>, now: Timestamp) -> Result<(), Reason> {
+        if self.current(held).has_sms_left(now) { Ok(()) } else { Err(Reason::FreqAuth) }
     }
 
-    /// Counts one message, or a part of one, that is about to be accepted, or that waited and is sent on another day.
+    /// Counts one message that is about to be accepted, or that waited and is sent on another day.
     ///
     /// # Errors
     /// `FreqAuth`, counting nothing.
     //= ASCS A-6.1.1.1-1
-    pub fn count_sms(
-        &self,
-        held: &Arc<Registered>,
-        part: Option<Part>,
-        now: Timestamp,
-    ) -> Result<Counted, Reason> {
+    pub fn count_sms(&self, held: &Arc<Registered>, now: Timestamp) -> Result<Counted, Reason> {
         let held = self.current(held);
         let day = day_of(now);
         let Some(limit) = held.limits().sms_per_day else { return Ok(Counted { record: None, day }) };
-        let word = held.sms_today().count(limit, part, now)?;
+        let word = held.sms_today().count(limit, now)?;
         Ok(Counted { record: Some(record::encode_usage(held.id(), word)), day })
     }
 

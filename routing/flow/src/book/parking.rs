@@ -52,6 +52,7 @@ impl Book {
             return self.insert(live, at, outcomes);
         }
         let id = live.id;
+        self.name_parts(&live);
         if live.life.on(Event::Woken) {
             self.live.insert(id, live);
             self.enqueue_new(id, at, outcomes);
@@ -144,6 +145,7 @@ impl Book {
             return;
         }
         let deadline = at.mono_at(live.expires_at);
+        self.name_parts(&live);
         self.live.insert(id, live);
         self.set_deadline(id, deadline);
     }

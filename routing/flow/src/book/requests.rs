@@ -22,14 +22,15 @@ pub(crate) struct Replacement {
 }
 
 impl Book {
-    /// A message of this account that has not ended.
+    /// A message of this account that has not ended, by its id or that of one of the parts it came in.
     pub(crate) fn of_account(&self, account: &AccountId, id: MessageId) -> Option<&Live> {
-        self.live.get(&id).filter(|live| live.account == *account)
+        let id = self.texts.get(&id).copied().unwrap_or(id);
+        self.live.get(&id).filter(|live| live.account == *account && !live.is_part())
     }
 
     /// Takes a message back that no SMSC has seen; nothing if one may have.
     pub(crate) fn cancel(&mut self, id: MessageId, at: Moment) -> Option<Ended> {
-        if !self.live.get(&id)?.waits() {
+        if !self.live.get(&id).is_some_and(|live| live.waits() && !live.is_part()) {
             return None;
         }
         self.end(id, FinalState::Cancelled, Some(Reason::Cancelled), 0, at)
@@ -41,7 +42,7 @@ impl Book {
         account: &AccountId,
         mut described: impl FnMut(&Live) -> bool,
     ) -> Vec<MessageId> {
-        let waits = |live: &&Live| live.waits() && live.account == *account;
+        let waits = |live: &&Live| live.waits() && live.account == *account && !live.is_part();
         self.live.values().filter(waits).filter(|live| described(live)).map(|live| live.id).collect()
     }
 

@@ -31,6 +31,7 @@ impl Book {
         at: Moment,
         outcomes: &mut Outcomes,
     ) -> (Found, Option<Ended>) {
+        self.name_parts(&live);
         let Some(state) = state else {
             self.insert(live, at, outcomes);
             return (Found::Waiting, None);

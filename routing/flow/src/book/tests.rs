@@ -44,6 +44,7 @@ pub(super) fn channel(id: &str, retry_unknown: bool) -> ChannelRules {
         id_format: IdFormat::Auto,
         alphabet: DefaultAlphabet::Gsm7,
         national: false,
+        long: crate::LongRule::Udh8,
         retry_unknown,
         retry: Arc::default(),
         cancel: false,
@@ -89,6 +90,7 @@ pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> L
         answered: None,
         deadline: at.mono,
         counted_on: NOT_COUNTED,
+        long: None,
         planned_end: None,
         member: crate::multi::Member::default(),
     }

@@ -11,6 +11,7 @@ use crate::book::Book;
 use crate::delivery::{Content, Delivery};
 use crate::ended::Ends;
 use crate::live::{Ended, Live, Moment};
+use crate::long::NorthPart;
 use crate::schedule::is_for_another_day;
 use crate::turn::{DeliverAnswer, End, Outcomes, Step, Turn};
 
@@ -47,6 +48,7 @@ impl Flow {
                     outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
                     outcomes.cdrs.push(end.cdr);
                     deliveries.extend(end.delivery);
+                    deliveries.extend(end.more);
                 }
                 Step::Reply { answer, deliveries: replies, cdr } => {
                     outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
@@ -73,6 +75,7 @@ impl Flow {
                     outcomes.cdrs.extend(cdr);
                     deliveries.extend(replies);
                 }
+                Step::Long(step) => self.long_committed(*step, &mut book, at, outcomes, &mut deliveries),
                 step => self.follow(step, &mut book, at, outcomes),
             }
         }
@@ -115,6 +118,7 @@ impl Flow {
             | Step::Notice { .. }
             | Step::Part { .. }
             | Step::Text { .. }
+            | Step::Long(_)
             | Step::Remembered { .. } => {}
         }
     }
@@ -125,6 +129,9 @@ impl Flow {
             let origin = (&live.account, live.service_number);
             let ends = ends.get_or_insert_with(|| self.ends.lock());
             ends.push(live.id, origin, live.member, end.state, end.cdr.done_at);
+            for part in live.other_ids() {
+                ends.push(part, origin, live.member, end.state, end.cdr.done_at);
+            }
         }
     }
 
@@ -167,6 +174,7 @@ impl Flow {
             Step::Text { text, .. } => {
                 self.parts.lock().again(*text, at.mono.plus(self.rules.store_retry));
             }
+            Step::Long(step) => self.long_failed(*step, reason, at, outcomes),
             Step::Retracted { message, pause, receipt } => {
                 outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Later)));
                 let pause = pause.max(self.rules.store_retry);
@@ -197,21 +205,36 @@ impl Flow {
             ended.iter().map(name).collect()
         };
         for (ended, channel) in ended.into_iter().zip(channels) {
+            if ended.long.is_some() {
+                self.finish_long(ended, channel.as_ref(), turn);
+                continue;
+            }
             let key = ended.id.0.to_be_bytes();
             turn.delete(Space::Message, &key);
             turn.delete(Space::State, &key);
             let delivery = if ended.wants_receipt() { self.receipt(&ended, turn) } else { None };
             let cdr = self.put_cdr(self.cdr_of_message(&ended, channel.as_ref()), turn);
-            let end = End { state: ended.state, authorization: ended.authorization, delivery, cdr };
+            let (state, authorization) = (ended.state, ended.authorization);
+            let end = End { state, authorization, delivery, more: Vec::new(), cdr };
             turn.steps.push(Step::Finish { message: ended.id, end, receipt: ended.receipt });
         }
     }
 
     /// Makes the receipt for a message's sender and puts its record into the turn.
     fn receipt(&self, ended: &Ended, turn: &mut Turn) -> Option<Arc<Delivery>> {
+        self.receipt_of(ended, NorthPart::of(ended), turn)
+    }
+
+    /// The same for one of the parts it came in.
+    pub(crate) fn receipt_of(
+        &self,
+        ended: &Ended,
+        part: NorthPart,
+        turn: &mut Turn,
+    ) -> Option<Arc<Delivery>> {
         let authorization = &ended.authorization;
         let delivery = Arc::new(Delivery {
-            id: ended.id,
+            id: part.id,
             account: ended.account.clone(),
             kind: ended.kind,
             enterprise: authorization.enterprise().clone(),
@@ -220,10 +243,10 @@ impl Flow {
             device: authorization.devices().first().filter(|_| ended.kind == AccountKind::Notary).cloned(),
             authorization: authorization.id().clone(),
             content: Content::Receipt {
-                message: ended.member.told(ended.id),
+                message: ended.member.told(part.id),
                 state: ended.state,
                 code: ended.reason.map(|reason| reason.code(ended.kind)),
-                accepted_at: ended.accepted_at,
+                accepted_at: part.accepted_at,
                 done_at: ended.done_at,
             },
         });

@@ -49,12 +49,24 @@ impl Flow {
         tenant: &EnterpriseId,
         turn: &mut Turn,
     ) -> Result<(), Reason> {
+        self.put_sealed(Space::Message, id, record, tenant, turn)
+    }
+
+    /// The same for a part of a text, in a space of its own.
+    pub(crate) fn put_sealed(
+        &self,
+        space: Space,
+        id: MessageId,
+        record: &MessageRecord,
+        tenant: &EnterpriseId,
+        turn: &mut Turn,
+    ) -> Result<(), Reason> {
         let mut open = Vec::with_capacity(160);
         record.write(&mut open);
         let text = &record.body.text;
         let mut sealed = Vec::with_capacity(open.len() + text.len() + 128);
         self.seals.seal_behind(Class::Text, tenant, &open, text, &mut sealed)?;
-        turn.put(Space::Message, &id.0.to_be_bytes(), &sealed);
+        turn.put(space, &id.0.to_be_bytes(), &sealed);
         Ok(())
     }
 
@@ -79,7 +91,7 @@ impl Flow {
     }
 
     /// Stores an authorization that is not known to be durable yet, with whatever is decided under it.
-    pub(super) fn put_pending(&self, authorization: Arc<Registered>, turn: &mut Turn) -> Result<(), Reason> {
+    pub(crate) fn put_pending(&self, authorization: Arc<Registered>, turn: &mut Turn) -> Result<(), Reason> {
         if let Some(record) = authorization.pending_record() {
             self.put_registration(&record, Some(authorization.enterprise()), turn)?;
             turn.steps.push(Step::Registered(authorization));

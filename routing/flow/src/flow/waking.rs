@@ -6,14 +6,16 @@ use veilgate_admission::{Registered, day_of};
 use veilgate_names::{FinalState, MessageId, Reason, Service};
 
 use super::{FRESH, Flow, Outgoing};
-use crate::live::{Body, Ended, Live, Moment};
+use crate::book::Book;
+use crate::live::{Ended, Live, Moment};
 use crate::message::resolve;
 use crate::state::{Event, Phase};
 use crate::turn::{LinkId, LinkPlace, Outcomes, Step, Turn};
 
 impl Flow {
     /// Takes up to `max` queued messages of a channel for one of its links, checks each again, and writes down the
-    /// intent to send. They become [`Outcomes::ready`] when the turn is durable. Returns how many.
+    /// intent to send. They become [`Outcomes::ready`] when the turn is durable. Returns how many: more than `max` only
+    /// if the last is a text of several parts.
     pub fn take(
         &self,
         place: LinkPlace,
@@ -40,8 +42,8 @@ impl Flow {
             } else if self.is_refused(live) {
                 outcomes.counts.refused_at_wake += 1;
                 ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
-            } else if book.intend(id, at, turn) {
-                turn.steps.push(Step::Send { link: place.link, message: id });
+            } else {
+                self.begin(&mut book, id, place.link, at, turn);
             }
         }
         drop(book);
@@ -72,8 +74,8 @@ impl Flow {
                     if self.is_refused(live) {
                         outcomes.counts.refused_at_wake += 1;
                         ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
-                    } else if book.intend(id, at, turn) {
-                        turn.steps.push(Step::Send { link, message: id });
+                    } else {
+                        self.begin(&mut book, id, link, at, turn);
                     }
                 }
                 Err(reason) => {
@@ -81,6 +83,16 @@ impl Flow {
                     ended.extend(book.end(id, FinalState::Rejected, Some(reason), 0, at));
                 }
             }
+        }
+    }
+
+    /// Writes down the intent to send a message through a link: in parts, where it does not fit into one.
+    fn begin(&self, book: &mut Book, id: MessageId, link: LinkId, at: Moment, turn: &mut Turn) {
+        if let Some(plan) = book.plan(id) {
+            let first = self.reserve_ids(u64::from(plan.total));
+            book.cut(id, plan, first, link, at, turn);
+        } else if book.intend(id, at, turn) {
+            turn.steps.push(Step::Send { link, message: id });
         }
     }
 
@@ -104,8 +116,7 @@ impl Flow {
         if day_of(at.wall) <= live.counted_on {
             return Ok(());
         }
-        let part = live.body.as_ref().and_then(Body::part);
-        let counted = self.gate.registry.count_sms(&live.authorization, part, at.wall)?;
+        let counted = self.gate.registry.count_sms(&live.authorization, at.wall)?;
         live.counted_on = counted.day;
         let enterprise = Some(live.authorization.enterprise());
         counted.record.map_or(Ok(()), |record| self.put_registration(&record, enterprise, turn))

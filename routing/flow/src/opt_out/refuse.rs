@@ -168,6 +168,7 @@ impl Flow {
             body,
             member: Member::default(),
             scheduled_at: None,
+            north: Vec::new(),
         };
         let id = self.next_id();
         self.put_message(id, &record, authorization.enterprise(), turn).ok()?;
@@ -199,6 +200,7 @@ impl Flow {
             counted_on: NOT_COUNTED,
             planned_end: None,
             member: record.member,
+            long: None,
         });
         Some(Step::Accept { live, answer: None })
     }

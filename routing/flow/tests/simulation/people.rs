@@ -147,6 +147,7 @@ pub(crate) fn channel(index: usize, enabled: bool, retry_unknown: bool) -> Chann
         id_format: if index == 0 { IdFormat::AsIs } else { IdFormat::Auto },
         alphabet: DefaultAlphabet::Gsm7,
         national: false,
+        long: veilgate_flow::LongRule::Udh8,
         retry_unknown,
         cancel: false,
         retry: Arc::new(retries()),

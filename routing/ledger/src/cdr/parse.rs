@@ -112,7 +112,7 @@ impl Fields<'_> {
             done_at: self.must("t_done", |t| Timestamp::parse(t).ok())?,
             raw_stat: self.may("raw_stat", network)?,
             state: self.must("state", state)?,
-            reason: self.may("reason", reason)?,
+            reason: self.may("reason", reason_named)?,
             attempts: self.must("attempts", |t| t.parse().ok())?,
             billed: self.must("bill_flag", flag)?,
             node: self.must("node", |t| NodeName::parse(t).ok())?,
@@ -193,10 +193,12 @@ reasons! {
     AuthUnconfirmed AuthExpired AuthRevoked AuthScope WindowAuth FreqAuth AuthInvalid NotFoundAsof NoTenureAsof
     AmbiguousDevice AmbiguousTenure NumberDisconnected Suspended OptOut DecryptFail KeyExpired NumberReassigned
     NumberRetakenSameHolder HistoryExpired PortedOut NotOurSubscriber AccountSuspended Balance Tps Quota
-    CliForbidden NoSlot NoRoute SmscRejected SmscUndelivered Expired Cancelled OutcomeUnknown ReportMissing
+    CliForbidden NoSlot NoRoute SegmentsMissing SmscRejected SmscUndelivered Expired Cancelled OutcomeUnknown ReportMissing
     QueueFull Internal
 }
 
-fn reason(text: &str) -> Option<Reason> {
+/// The reason with this symbolic name.
+#[must_use]
+pub fn reason_named(text: &str) -> Option<Reason> {
     REASONS.iter().copied().find(|reason| reason.name() == text)
 }

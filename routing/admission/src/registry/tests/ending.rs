@@ -143,23 +143,23 @@ fn messages_a_day_are_counted_over_replacements_and_restarts() {
     content.limits.sms_per_day = Some(2);
     let first = registry.register(content.clone(), &platform("p1"), &open(), NOW).unwrap();
     let (held, mut records) = (first.authorization, vec![first.record.unwrap()]);
-    let count = |held: &Arc<Registered>| registry.count_sms(held, None, NOW);
+    let count = |held: &Arc<Registered>| registry.count_sms(held, NOW);
     records.push(count(&held).unwrap().record.unwrap());
     // Other content under the same id is no new allowance.
     content.services.push(Service::Voice);
     registry.register(content, &platform("p1"), &open(), NOW).unwrap();
     let second = count(&held).unwrap();
     assert_eq!(count(&held).unwrap_err(), Reason::FreqAuth);
-    assert_eq!(registry.check_sms_left(&held, None, NOW), Err(Reason::FreqAuth));
+    assert_eq!(registry.check_sms_left(&held, NOW), Err(Reason::FreqAuth));
     records.push(second.record.unwrap());
     let back = Registry::new(100);
     back.restore(records.iter().map(|record| (record.space, &record.key, &record.value))).unwrap();
     let held_again = back.by_id(&id("au-1")).unwrap();
-    assert_eq!(back.count_sms(&held_again, None, NOW).unwrap_err(), Reason::FreqAuth);
+    assert_eq!(back.count_sms(&held_again, NOW).unwrap_err(), Reason::FreqAuth);
     registry.uncount_sms(&held, second.day);
     assert!(count(&held).is_ok());
     let free = registered(&registry, "au-2", "pseudonym-2", NOW);
-    assert!((0..100).all(|_| registry.count_sms(&free, None, NOW).unwrap().record.is_none()));
+    assert!((0..100).all(|_| registry.count_sms(&free, NOW).unwrap().record.is_none()));
 }
 
 #[test]
