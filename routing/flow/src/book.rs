@@ -331,6 +331,10 @@ impl Book {
         if !matches!(live.phase(), Phase::Retracting | Phase::Intended) {
             return;
         }
+        if live.phase() == Phase::Intended {
+            // An intent that could not be written down is no attempt.
+            live.attempts = live.attempts.saturating_sub(1);
+        }
         if pause.is_zero() && live.life.on(Event::Requeued) {
             self.enqueue(id, true, at, outcomes);
         } else if live.life.on(Event::Paused) {

@@ -112,8 +112,10 @@ impl Phase {
             (Self::Queued, E::Taken) => Self::Intended,
             (Self::Intended, E::Written(link)) => Self::Sent(link),
             (Self::Sent(_), E::Silent) => Self::Lost,
-            // Queued, Intended: the answer to an attempt that was given up for lost and is about to be repeated.
-            (Self::Sent(_) | Self::Lost | Self::Queued | Self::Intended, E::Answered) => Self::Answered,
+            // The others: the answer to an attempt that was given up for lost and is about to be repeated.
+            (Self::Sent(_) | Self::Lost | Self::Queued | Self::Intended | Self::Postponed, E::Answered) => {
+                Self::Answered
+            }
             (Self::Lost, E::Repeated) => Self::Queued,
 
             (Self::Intended | Self::Sent(_) | Self::Lost | Self::Answered, E::Withdrawn) => Self::Retracting,

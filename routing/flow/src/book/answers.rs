@@ -59,7 +59,7 @@ impl Book {
         let open = match live.phase() {
             // An SMSC that took it ends the search, though what was given up for lost may be at another by now.
             Phase::Sent(_) | Phase::Lost => is_taken || live.channel == channel,
-            Phase::Queued => is_taken && live.attempts > 0,
+            Phase::Queued | Phase::Postponed => is_taken && live.attempts > 0,
             // The attempt that is about to be made is counted already.
             Phase::Intended => is_taken && live.attempts > 1,
             _ => false,
