@@ -22,6 +22,8 @@ mod pdu_decode;
 mod session_receive;
 #[path = "../../fuzz/checks/text_parse.rs"]
 mod text_parse;
+#[path = "../../fuzz/checks/text_split.rs"]
+mod text_split;
 #[path = "../../fuzz/checks/tlv_read.rs"]
 mod tlv_read;
 
@@ -32,7 +34,7 @@ struct Target {
     changes: u32,
 }
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     Target { name: "authorization_json", check: authorization_json::check, changes: 200 },
     Target { name: "config_toml", check: config_toml::check, changes: 100 },
     Target { name: "identity_feed", check: identity_feed::check, changes: 100 },
@@ -42,6 +44,7 @@ const TARGETS: [Target; 10] = [
     Target { name: "pdu_decode", check: pdu_decode::check, changes: 200 },
     Target { name: "session_receive", check: session_receive::check, changes: 100 },
     Target { name: "text_parse", check: text_parse::check, changes: 300 },
+    Target { name: "text_split", check: text_split::check, changes: 300 },
     Target { name: "tlv_read", check: tlv_read::check, changes: 300 },
 ];
 
