@@ -167,7 +167,9 @@ async fn a_refusal_is_to_one_enterprise_or_to_one_of_its_numbers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_finds_the_journal_full_holds_and_is_told_later() {
     let plan = two_smscs()
-        .config("journal = { capacity_bytes = 1048576, segment_bytes = 65536 }")
+        // Full before it is low: its segments never take all of this.
+        .config("journal = { capacity_bytes = 1050000, segment_bytes = 65536 }")
+        .config("space = { journal_percent = 100 }")
         .config("flow = { throttle_backoff_min = \"2s\" }");
     let mut gateway = plan.start().await;
     let (notary, shop) = (gateway.bind("notary").await, gateway.bind("shop").await);
