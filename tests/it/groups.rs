@@ -67,13 +67,17 @@ async fn an_ill_channel_is_probed_until_it_is_well() {
         first.answer(SUBMIT_SM, seen.sequence, 0x65, &[]).await;
         peer.delivered().await;
     }
-    for index in 0..4 {
-        peer.accepted(&to(&stage, &format!("b{index}"))).await;
-        let seen = first.incoming(SUBMIT_SM).await;
-        first.answer(SUBMIT_SM, seen.sequence, 0xff, &[]).await;
-        peer.delivered().await;
-    }
     let level = || stage.metric("veilgate_channel_health", "smsc-0");
+    for index in 0..200 {
+        if level() == 2.0 {
+            break;
+        }
+        peer.accepted(&to(&stage, &format!("b{index}"))).await;
+        tokio::select! {
+            seen = first.incoming(SUBMIT_SM) => first.answer(SUBMIT_SM, seen.sequence, 0xff, &[]).await,
+            _ = second.took("x") => {}
+        }
+    }
     until("it is unhealthy", || level() == 2.0).await;
     let mut probes = 0;
     for index in 0.. {
