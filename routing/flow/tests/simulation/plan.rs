@@ -147,6 +147,15 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// How far its clock steps set the clock back together, in microseconds.
+    pub(crate) fn set_back(&self) -> u64 {
+        let step = |(_, fault): &(u64, Fault)| match fault {
+            Fault::ClockStep { ms } => ms.min(&0).unsigned_abs() * MS,
+            _ => 0,
+        };
+        self.faults.iter().map(step).sum()
+    }
+
     /// One channel with one link, one bind for each account; nobody sends and nothing goes wrong.
     pub(crate) fn quiet() -> Self {
         Self {

@@ -216,7 +216,7 @@ impl AuditEvent {
     pub(crate) const CHECKPOINT: &'static str = "checkpoint";
 
     /// Every type that can stand in the file (B-4.1.6c).
-    pub const TYPES: [&'static str; 53] = [
+    pub const TYPES: [&'static str; 54] = [
         "started",
         "draining",
         "stopped",
@@ -236,6 +236,7 @@ impl AuditEvent {
         "enterprise_revoked",
         "authorizations_purged",
         "authorizations_erased",
+        "receipts_dropped",
         "cdr_files_purged",
         "identity_explained",
         "subject_reported",
