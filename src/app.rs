@@ -202,8 +202,8 @@ impl App {
         std::fs::create_dir_all(&config.data_dir).map_err(file(&config.data_dir))?;
         let listeners = open_listeners(&config).await?;
         let keys = KeyStore::open(&config)?;
-        let (store, opened) = open_store(&config)?;
-        let (flow, accounts, identity) = build_flow(path, &config, &keys, &*store)?;
+        let (store, opened, vault) = open_data(&config, &keys)?;
+        let (flow, accounts, identity) = build_flow(path, &config, &keys, vault, &*store)?;
         let ledger = LedgerSender::new();
         let hub = Arc::new(Hub::new(
             flow,
@@ -550,6 +550,17 @@ async fn open_listeners(config: &Config) -> Result<Listeners, StartError> {
     Ok(Listeners { plain, tls, ops, socket })
 }
 
+/// The journal, and the subscriber history: what takes long at a start, side by side.
+fn open_data(config: &Config, keys: &KeyStore) -> Result<(Arc<dyn Store>, Recovery, Vault), StartError> {
+    let (opened, vault) = std::thread::scope(|scope| {
+        let vault = scope.spawn(|| read_vault(config, keys));
+        (open_store(config), vault.join())
+    });
+    let (store, recovery) = opened?;
+    let vault = vault.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    Ok((store, recovery, vault))
+}
+
 fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Recovery), StartError> {
     let path = config.data_dir.join("journal");
     let failed = |error| StartError::Store { path: path.clone(), error };
@@ -572,10 +583,10 @@ fn build_flow(
     path: &Path,
     config: &Config,
     keys: &KeyStore,
+    vault: Vault,
     store: &dyn Store,
 ) -> Result<(Flow, Arc<Accounts>, Arc<Identity>), StartError> {
     let setting = |error| StartError::Setting { path: path.to_path_buf(), error };
-    let vault = read_vault(config, keys)?;
     let identity_config = veilgate_identity::Config {
         history_floor: config.identity.history_floor,
         max_pins: REGISTRY_CAPACITY,

@@ -1,5 +1,5 @@
-//! What the registry asks to be stored: keys and values as octets. The values hold aliases and device IDs, so the
-//! caller seals them; a registration or revocation is acknowledged only after its record is durable.
+//! What the registry asks to be stored: keys and values as octets. The ends of the values hold aliases, so the caller
+//! seals them; a registration or revocation is acknowledged only after its record is durable.
 
 use sm3::{Digest as _, Sm3};
 use veilgate_names::{AuthorizationId, EnterpriseId, PlatformId, Timestamp};
@@ -33,6 +33,8 @@ pub struct Record {
     pub key: Vec<u8>,
     /// At most [`Record::MAX_VALUE`] octets.
     pub value: Vec<u8>,
+    /// How many of these, from the first, name nobody: they may lie open.
+    pub open: usize,
 }
 
 impl Record {
@@ -72,13 +74,17 @@ impl Stored {
         let mut value = vec![VERSION, flags];
         value.extend_from_slice(&self.registered_at.0.to_be_bytes());
         push_text(&mut value, self.platform.as_str());
-        match self.authorization.encrypted_device_ids.as_slice() {
+        let open = match self.authorization.encrypted_device_ids.as_slice() {
             // What a few TLVs said is a few fields here, not a text of ten times the names.
             [device] if self.short => short::encode(&self.authorization, device, &mut value),
-            _ => value.extend_from_slice(&self.authorization.to_record()),
-        }
+            _ => {
+                let open = value.len();
+                value.extend_from_slice(&self.authorization.to_record());
+                open
+            }
+        };
         let key = self.authorization.authorization_id.as_str().as_bytes().to_vec();
-        Record { space: RecordSpace::Authorization, key, value }
+        Record { space: RecordSpace::Authorization, key, value, open }
     }
 
     pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Self, RecordError> {
@@ -108,7 +114,7 @@ pub(crate) fn encode_revocation(id: &AuthorizationId, revocation: &Revocation) -
         Revoker::Carrier => "",
     };
     push_text(&mut value, platform);
-    Record { space: RecordSpace::Revocation, key: id.as_str().as_bytes().to_vec(), value }
+    Record { space: RecordSpace::Revocation, key: id.as_str().as_bytes().to_vec(), value, open: 0 }
 }
 
 pub(crate) fn decode_revocation(
@@ -147,7 +153,7 @@ impl Ended {
         value.extend_from_slice(&self.at.0.to_be_bytes());
         push_text(&mut value, self.platform.as_str());
         push_text(&mut value, self.enterprise.as_str());
-        Record { space: RecordSpace::Revocation, key: self.key(), value }
+        Record { space: RecordSpace::Revocation, key: self.key(), value, open: 0 }
     }
 
     pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Self, RecordError> {
@@ -174,7 +180,7 @@ impl Ended {
 pub(crate) fn encode_usage(id: &AuthorizationId, word: u64) -> Record {
     let mut value = vec![VERSION];
     value.extend_from_slice(&word.to_be_bytes());
-    Record { space: RecordSpace::Usage, key: id.as_str().as_bytes().to_vec(), value }
+    Record { space: RecordSpace::Usage, key: id.as_str().as_bytes().to_vec(), value, open: 0 }
 }
 
 pub(crate) fn decode_usage(key: &[u8], value: &[u8]) -> Result<(AuthorizationId, u64), RecordError> {

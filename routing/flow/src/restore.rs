@@ -2,6 +2,7 @@
 //! as they were when the last commit was acknowledged.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use veilgate_admission::{RecordSpace, day_of};
 use veilgate_identity::Class;
@@ -63,39 +64,14 @@ impl Flow {
         turn: &mut Turn,
         outcomes: &mut Outcomes,
     ) -> Result<Restored, StoreError> {
-        let mut restored = Restored::default();
-        for (space, kind) in [
-            (Space::Revocation, RecordSpace::Revocation),
-            (Space::Authorization, RecordSpace::Authorization),
-            (Space::Usage, RecordSpace::Usage),
-        ] {
-            self.each(store, space, &mut restored, |flow, entry| {
-                let value = flow.seals.open(Class::Registry, &entry.value)?.1;
-                flow.gate.registry.restore([(kind, &entry.key, value)]).map_err(|_| RecordError)?;
-                Ok(|restored: &mut Restored| restored.registrations += 1)
-            })?;
-        }
-        self.each(store, Space::Slot, &mut restored, |flow, entry| {
-            let value = flow.seals.open(Class::Registry, &entry.value)?.1;
-            flow.gate.slots.restore([(&entry.key, &value)]).map_err(|_| RecordError)?;
-            Ok(|restored: &mut Restored| restored.slots += 1)
-        })?;
-        self.each(store, Space::Pin, &mut restored, |flow, entry| {
-            let value = flow.seals.open(Class::Registry, &entry.value)?.1;
-            flow.gate.identity.pins().restore(&entry.key, &value).map_err(|_| RecordError)?;
-            Ok(|restored: &mut Restored| restored.pins += 1)
-        })?;
-        self.each(store, Space::OptOut, &mut restored, |flow, entry| {
-            flow.gate.opt_outs.restore(&entry.key, &flow.seals.open(Class::Registry, &entry.value)?.1)?;
-            Ok(|restored: &mut Restored| restored.opt_outs += 1)
-        })?;
+        let mut restored = self.restore_registry(store)?;
         self.each(store, Space::Delivery, &mut restored, |flow, entry| {
             let id = message_id(&entry.key)?;
             let Behind { tenant, open, plain } = flow.seals.open_behind(Class::Alias, &entry.value)?;
             let alias = std::str::from_utf8(&plain).map_err(|_| RecordError)?;
             let alias = Pseudonym::parse(alias).map_err(|_| RecordError)?;
             let open_text = |sealed: &[u8]| Ok(flow.seals.open(Class::Text, sealed)?.1);
-            let delivery = read_delivery(id, tenant, alias, open, open_text)?;
+            let delivery = read_delivery(id, tenant.ok_or(RecordError)?, alias, open, open_text)?;
             flow.outbox(&delivery.account).lock().push(delivery);
             Ok(|restored: &mut Restored| restored.deliveries += 1)
         })?;
@@ -114,6 +90,50 @@ impl Flow {
             restored.damaged += self.drop_states_alone(store, turn)?;
         }
         Ok(restored)
+    }
+
+    /// What is only looked up by its name.
+    fn restore_registry(&self, store: &dyn Store) -> Result<Restored, StoreError> {
+        let mut restored = Restored::default();
+        for (space, kind) in [
+            (Space::Revocation, RecordSpace::Revocation),
+            (Space::Authorization, RecordSpace::Authorization),
+            (Space::Usage, RecordSpace::Usage),
+        ] {
+            restored.registrations += self.walk(store, space, &mut restored.damaged, |key, value| {
+                let Behind { open, plain, .. } = self.seals.open_behind(Class::Registry, value)?;
+                let value = [open, &plain].concat();
+                self.gate.registry.restore([(kind, key, value)]).map_err(|_| RecordError).map(drop)
+            })?;
+        }
+        let open = |value: &[u8]| self.seals.open(Class::Registry, value).map(|(_, value)| value);
+        restored.slots = self.walk(store, Space::Slot, &mut restored.damaged, |key, value| {
+            self.gate.slots.restore([(key, &open(value)?)]).map_err(|_| RecordError).map(drop)
+        })?;
+        restored.pins = self.walk(store, Space::Pin, &mut restored.damaged, |key, value| {
+            self.gate.identity.pins().restore(key, &open(value)?).map_err(|_| RecordError)
+        })?;
+        restored.opt_outs = self.walk(store, Space::OptOut, &mut restored.damaged, |key, value| {
+            self.gate.opt_outs.restore(key, &open(value)?)
+        })?;
+        Ok(restored)
+    }
+
+    /// Takes every record of a space, several at a time and in no order; gives how many did.
+    fn walk(
+        &self,
+        store: &dyn Store,
+        space: Space,
+        damaged: &mut usize,
+        take: impl Fn(&[u8], &[u8]) -> Result<(), RecordError> + Sync,
+    ) -> Result<usize, StoreError> {
+        let (taken, broken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let visit = |key: &[u8], value: &[u8]| {
+            let count = if take(key, value).is_ok() { &taken } else { &broken };
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        *damaged += store.walk(space, &visit)?.len() + broken.load(Ordering::Relaxed);
+        Ok(taken.into_inner())
     }
 
     fn each<C: FnOnce(&mut Restored)>(

@@ -22,8 +22,8 @@ pub struct SealedUnder {
 
 /// A record that lies partly open.
 pub(crate) struct Behind<'a> {
-    /// Whose it is.
-    pub(crate) tenant: EnterpriseId,
+    /// Whose it is; `None` is the installation's.
+    pub(crate) tenant: Option<EnterpriseId>,
     /// What lay open.
     pub(crate) open: &'a [u8],
     /// What was sealed.
@@ -71,14 +71,14 @@ impl Seals {
     pub(crate) fn seal_behind(
         &self,
         class: Class,
-        tenant: &EnterpriseId,
+        tenant: Option<&EnterpriseId>,
         open: &[u8],
         plain: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), Reason> {
-        let sealer = self.keys.sealer(class, Some(tenant)).ok_or(Reason::Internal)?;
+        let sealer = self.keys.sealer(class, tenant).ok_or(Reason::Internal)?;
         let start = out.len();
-        let name = tenant.as_str().as_bytes();
+        let name = tenant.map_or("", EnterpriseId::as_str).as_bytes();
         out.push(u8::try_from(name.len()).map_err(|_| Reason::Internal)?);
         out.extend_from_slice(name);
         out.extend_from_slice(&sealer.version().to_be_bytes());
@@ -94,12 +94,11 @@ impl Seals {
     /// As [`Self::open`].
     pub(crate) fn open_behind<'a>(&self, class: Class, record: &'a [u8]) -> Result<Behind<'a>, RecordError> {
         let (SealedUnder { tenant, version }, rest) = SealedUnder::split(record).ok_or(RecordError)?;
-        let tenant = tenant.ok_or(RecordError)?;
         let (length, rest) = rest.split_first_chunk::<2>().ok_or(RecordError)?;
         let length = usize::from(u16::from_be_bytes(*length));
         let (open, sealed) = rest.split_at_checked(length).ok_or(RecordError)?;
         let head = record.get(..record.len() - sealed.len()).ok_or(RecordError)?;
-        let sealer = self.keys.opener(class, Some(&tenant), version).ok_or(RecordError)?;
+        let sealer = self.keys.opener(class, tenant.as_ref(), version).ok_or(RecordError)?;
         let plain = sealer.open(head, sealed).map_err(|_| RecordError)?;
         Ok(Behind { tenant, open, plain })
     }

@@ -20,6 +20,7 @@ pub(crate) fn conformance<S: Store>(open: impl Fn() -> S) {
     spaces_do_not_meet(&open());
     scans_are_ordered_and_paged(&open());
     scans_of_names_meet_all(&open());
+    a_walk_meets_all(&open());
     large_values(&open());
     bounds(&open());
     readers_see_whole_batches(&open());
@@ -120,6 +121,28 @@ fn scans_of_names_meet_all(store: &impl Store) {
     let mut met = whole;
     met.sort();
     assert_eq!(met, keys);
+}
+
+fn a_walk_meets_all(store: &impl Store) {
+    for space in [Space::Slot, Space::Message] {
+        let value = |n: u32| vec![b'v'; usize::try_from(n % 300).unwrap()];
+        for n in 0..3000_u32 {
+            store.commit(&[put(space, &n.to_be_bytes(), &value(n))]).unwrap();
+        }
+        store.commit(&[put(space, &7_u32.to_be_bytes(), b"again")]).unwrap();
+        store.commit(&[deletion(space, &8_u32.to_be_bytes())]).unwrap();
+        let met = parking_lot::Mutex::new(BTreeMap::new());
+        let visit = |key: &[u8], value: &[u8]| {
+            assert!(met.lock().insert(key.to_vec(), value.to_vec()).is_none(), "met twice");
+        };
+        assert_eq!(store.walk(space, &visit).unwrap(), []);
+        let met = met.into_inner();
+        assert_eq!(met.len(), 2999);
+        for (key, met) in &met {
+            let n = u32::from_be_bytes(key.as_slice().try_into().unwrap());
+            assert_eq!(*met, if n == 7 { b"again".to_vec() } else { value(n) });
+        }
+    }
 }
 
 fn large_values(store: &impl Store) {

@@ -34,6 +34,7 @@ mod recovery;
 #[cfg(test)]
 mod tests;
 mod untouched;
+mod walk;
 mod writer;
 
 use std::io;
@@ -281,6 +282,12 @@ impl Store for LogStore {
             }
         }
         Err(StoreError::Io(io::ErrorKind::ResourceBusy))
+    }
+
+    fn walk(&self, space: Space, visit: &(dyn Fn(&[u8], &[u8]) + Sync)) -> Result<Vec<Damage>, StoreError> {
+        let windows = walk::Windows::of(&self.shared.index.read(), space);
+        let damaged = windows.show(visit);
+        Ok(damaged.into_iter().map(|damage| self.shared.note_damage(damage)).collect())
     }
 
     fn durability(&self) -> Durability {

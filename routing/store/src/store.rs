@@ -40,6 +40,24 @@ pub trait Store: Send + Sync {
     /// in it.
     fn scan(&self, space: Space, after: Option<&[u8]>, limit: usize) -> Result<Page, StoreError>;
 
+    /// Shows every record of a space to `visit`, in whatever order and on as many threads as is quickest: for a start,
+    /// when nothing is committed meanwhile. Gives what is damaged and was not shown; keys are not told.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn walk(&self, space: Space, visit: &(dyn Fn(&[u8], &[u8]) + Sync)) -> Result<Vec<Damage>, StoreError> {
+        let (mut damaged, mut after) = (Vec::new(), None::<Box<[u8]>>);
+        loop {
+            let page = self.scan(space, after.as_deref(), MAX_PAGE_RECORDS)?;
+            page.entries.iter().for_each(|entry| visit(&entry.key, &entry.value));
+            damaged.extend(page.damaged);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(damaged),
+            }
+        }
+    }
+
     /// What an `Ok` from [`Store::commit`] is worth.
     fn durability(&self) -> Durability;
 

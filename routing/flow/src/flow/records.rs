@@ -65,7 +65,7 @@ impl Flow {
         record.write(&mut open);
         let text = &record.body.text;
         let mut sealed = Vec::with_capacity(open.len() + text.len() + 128);
-        self.seals.seal_behind(Class::Text, tenant, &open, text, &mut sealed)?;
+        self.seals.seal_behind(Class::Text, Some(tenant), &open, text, &mut sealed)?;
         turn.put(space, &id.0.to_be_bytes(), &sealed);
         Ok(())
     }
@@ -85,7 +85,8 @@ impl Flow {
         };
         let tenant = tenant.filter(|tenant| self.seals.has_key(Class::Registry, tenant));
         let mut sealed = Vec::with_capacity(record.value.len() + 64);
-        self.seals.seal(Class::Registry, tenant, &record.value, &mut sealed)?;
+        let (open, names) = record.value.split_at_checked(record.open).ok_or(Reason::Internal)?;
+        self.seals.seal_behind(Class::Registry, tenant, open, names, &mut sealed)?;
         turn.put(space, &record.key, &sealed);
         Ok(())
     }

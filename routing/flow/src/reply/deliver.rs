@@ -146,7 +146,7 @@ impl Flow {
         write_delivery(delivery, &text, &mut open);
         let alias = delivery.pseudonym.as_str().as_bytes();
         let mut sealed = Vec::with_capacity(open.len() + 256);
-        let done = self.seals.seal_behind(Class::Alias, tenant, &open, alias, &mut sealed).is_ok();
+        let done = self.seals.seal_behind(Class::Alias, Some(tenant), &open, alias, &mut sealed).is_ok();
         if done {
             turn.put(Space::Delivery, &delivery.id.0.to_be_bytes(), &sealed);
         }

@@ -66,6 +66,16 @@ impl Index {
         next.into_iter().filter_map(|(key, location)| self.found(key, location)).collect()
     }
 
+    /// Where the records of a space lie, in the order of the log.
+    pub(super) fn places(&self, space: Space) -> Vec<Location> {
+        let mut places = Vec::new();
+        if let Some(records) = self.records(space) {
+            records.each(|location| places.push(location));
+        }
+        places.sort_unstable_by_key(|location| (location.segment(), location.offset()));
+        places
+    }
+
     /// Records and octets of every space that is not empty.
     pub(super) fn tally(&self) -> Vec<SpaceUsage> {
         let of = |space: Space| {
