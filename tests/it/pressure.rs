@@ -231,8 +231,17 @@ async fn a_journal_near_its_capacity_refuses_and_still_ends_what_it_has() {
     gateway.until("low", |gateway| gateway.log().contains("SpaceLow")).await;
     gateway.smsc(0).set_answers(Vec::new());
     gateway.settled().await;
-    gateway.until("room again", |gateway| gateway.log().contains("SpaceBack")).await;
-    shop.accepted(&text).await;
+    // What housekeeping has not tidied up yet may fill it again for a moment.
+    let has_room = |log: String| log.rfind("SpaceBack") > log.rfind("SpaceLow");
+    let mut again = 0;
+    for _ in 0..100 {
+        gateway.until("room again", |gateway| has_room(gateway.log())).await;
+        again = pour(&shop.client, &text, 1).await.0;
+        if again > 0 {
+            break;
+        }
+    }
+    assert_eq!(again, 1, "there is room again");
     gateway.settled().await;
     assert_eq!(taken(&gateway).len(), accepted + 1, "each once");
     gateway.stop().await;
