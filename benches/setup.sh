@@ -162,5 +162,5 @@ load() {
   fi
   "$bin/veilgate-sim" load "${way[@]}" --system-id bench --password benchpwd --source 10690001 --receipts \
     --recipients "$dir/feed-$subscribers/recipients.csv" ${gateway_pid:+--watch "gateway=$gateway_pid"} \
-    ${sink_pid:+--watch "sink=$sink_pid"} "$@"
+    ${sink_watched-${sink_pid:+--watch "sink=$sink_pid"}} "$@"
 }

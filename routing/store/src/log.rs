@@ -260,7 +260,7 @@ impl Store for LogStore {
         check_commit(batches)?;
         let only_deletions = batches.iter().flat_map(Batch::changes).all(|change| change.value.is_none());
         let room = if only_deletions { Room::Reserve } else { Room::Capacity };
-        self.writer.lock().commit(&self.shared, batches, room)
+        self.writer.lock().commit(&self.shared, batches, room).map(|_| ())
     }
 
     fn read(&self, space: Space, keys: &[&[u8]]) -> Result<Vec<Option<Box<[u8]>>>, StoreError> {

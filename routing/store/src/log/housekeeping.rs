@@ -15,10 +15,10 @@ use parking_lot::Mutex;
 
 use super::disk::{Disk, DiskFile};
 use super::frame::{Frame, FrameHeader, SEGMENT_HEADER};
-use super::index::{Index, Segment};
-use super::writer::{Room, Shared, Writer};
+use super::index::{Guard, Index, Segment};
+use super::writer::{Room, Shared, Writer, places};
 use super::{SPARE, segment_name};
-use crate::batch::{Batch, MAX_BATCH};
+use crate::batch::{Batch, MAX_BATCH, Record};
 use crate::error::{Damage, StoreError};
 use crate::store::{Budget, Maintained};
 
@@ -161,13 +161,11 @@ impl Upkeep {
     ) -> Result<(), StoreError> {
         loop {
             let dead = {
-                let index = shared.index.read();
-                let is_dead = |(id, segment): &(u32, &Segment)| {
-                    is_idle(*id, segment, sealed_below)
-                        && segment.live_records == 0
-                        && index.pinned_by(*id).is_none()
-                };
-                index.segments().find(is_dead).map(|(id, _)| id)
+                let mut index = shared.index.write();
+                let idle = |(id, segment): &(u32, &Segment)| is_idle(*id, segment, sealed_below);
+                let idle: Vec<u32> = index.segments().filter(idle).map(|(id, _)| id).collect();
+                idle.iter().for_each(|id| index.relieve(*id));
+                idle.into_iter().find(|id| index.segment(*id).is_some_and(Segment::is_dead))
             };
             let Some(id) = dead else { return Ok(()) };
             self.remove(shared, id)?;
@@ -270,8 +268,7 @@ fn whole_frames(octets: &[u8], segment: u32) -> usize {
     whole
 }
 
-/// Appends the needed records of `frames` to the log. Holds up commits, so that nothing changes between looking and
-/// writing. `None` if a record is damaged: the segment is kept then.
+/// Appends the needed records of `frames` to the log. `None` if a record is damaged: the segment is kept then.
 fn move_frames(
     shared: &Shared,
     writer: &Mutex<Writer>,
@@ -279,70 +276,104 @@ fn move_frames(
     offset: u64,
     frames: &[u8],
 ) -> Result<Option<u64>, StoreError> {
-    let mut writer = writer.lock();
-    let pinned_by = shared.index.read().pinned_by(victim);
-    let mut moving =
-        Moving { victim, pinned_by, full: Vec::new(), batch: Batch::new(), moved: 0, deletions: false };
-    let mut at = 0;
-    while let Some(frame) = frames.get(at..).and_then(|rest| Frame::split(rest, victim)) {
-        let start = offset + u64::try_from(at).unwrap_or(0);
-        if let Err(damage) = moving.look_at(&mut shared.index.write(), &frame, start)? {
+    let needed = match needed_records(shared, victim, offset, frames) {
+        Ok(needed) => needed,
+        Err(damage) => {
             shared.note_damage(damage);
             return Ok(None);
         }
-        at += frame.header.frame_octets();
+    };
+    if needed.is_empty() {
+        return Ok(Some(0));
     }
-    let (moved, deletions) = (moving.moved, moving.deletions);
-    writer.commit(shared, &moving.into_batches(), Room::Reserve)?;
-    if let (true, Some(floor), Some(active)) = (deletions, pinned_by, &writer.active)
-        && let Some(segment) = shared.index.write().segment_mut(active.id)
-    {
-        segment.lower_floor(floor);
+    // Holds up commits, so that nothing changes between looking and writing. What is not needed by now never will be.
+    let mut writer = writer.lock();
+    let mut moving = Moving::default();
+    for (place, record) in &needed {
+        moving.take(&mut shared.index.write(), victim, *place, record)?;
+    }
+    let (batches, guards, moved) = moving.finish();
+    if let Some((segment, start)) = writer.commit(shared, &batches, Room::Reserve)? {
+        let mut index = shared.index.write();
+        let deletions = places(start, &batches).filter(|(_, record)| record.change.value.is_none());
+        for ((offset, _), guard) in deletions.zip(guards) {
+            index.guard(segment, guard.at(offset));
+        }
     }
     Ok(Some(moved))
 }
 
-/// Records on their way from a victim to the end of the log.
-struct Moving {
+/// The records of a victim's frames that are needed at this moment, and where they lie in it.
+fn needed_records<'a>(
+    shared: &Shared,
     victim: u32,
-    /// The oldest segment left that deletions in the victim guard against.
-    pinned_by: Option<u32>,
-    full: Vec<Batch>,
-    batch: Batch,
-    moved: u64,
-    /// Whether deletions are among them.
-    deletions: bool,
-}
-
-impl Moving {
-    fn look_at(
-        &mut self,
-        index: &mut Index,
-        frame: &Frame<'_>,
-        start: u64,
-    ) -> Result<Result<(), Damage>, StoreError> {
+    offset: u64,
+    frames: &'a [u8],
+) -> Result<Vec<(u32, Record<'a>)>, Damage> {
+    let mut needed = Vec::new();
+    let mut at = 0;
+    while let Some(frame) = frames.get(at..).and_then(|rest| Frame::split(rest, victim)) {
+        let start = offset + u64::try_from(at).unwrap_or(0);
+        let index = shared.index.read();
         for (offset, record) in frame.records() {
             let place = start + u64::try_from(offset).unwrap_or(0);
             if !record.is_whole() {
-                return Ok(Err(record.damage(self.victim, place)));
+                return Err(record.damage(victim, place));
             }
-            let change = record.change;
-            let octets = u64::try_from(record.octets).unwrap_or(0);
             let place = u32::try_from(place).unwrap_or(u32::MAX);
-            match (change.value, self.pinned_by) {
-                (Some(value), _) if index.is_live(change.space, change.key, self.victim, place) => {
-                    self.batch(record.octets).put(change.space, change.key, value)?;
-                    self.moved += octets;
-                }
-                (None, Some(floor)) if !index.inherit_floor(change.space, change.key, floor) => {
-                    self.batch(record.octets).delete(change.space, change.key)?;
-                    self.deletions = true;
-                    self.moved += octets;
-                }
-                _ => {}
+            if is_needed(&index, victim, place, &record) {
+                needed.push((place, record));
             }
         }
-        Ok(Ok(()))
+        at += frame.header.frame_octets();
+    }
+    Ok(needed)
+}
+
+fn is_needed(index: &Index, victim: u32, place: u32, record: &Record<'_>) -> bool {
+    let change = record.change;
+    match change.value {
+        Some(_) => index.is_live(change.space, change.key, victim, place),
+        None => index.guard_at(victim, place).is_some(),
+    }
+}
+
+/// Records on their way from a victim to the end of the log.
+#[derive(Default)]
+struct Moving {
+    full: Vec<Batch>,
+    batch: Batch,
+    moved: u64,
+    /// Of the deletions among them, in their order.
+    guards: Vec<Guard>,
+}
+
+impl Moving {
+    /// Takes a record along if it is still needed.
+    fn take(
+        &mut self,
+        index: &mut Index,
+        victim: u32,
+        place: u32,
+        record: &Record<'_>,
+    ) -> Result<(), StoreError> {
+        let change = record.change;
+        if change.value.is_some() && !index.is_live(change.space, change.key, victim, place) {
+            return Ok(());
+        }
+        let batch = self.batch(record.octets);
+        if let Some(value) = change.value {
+            batch.put(change.space, change.key, value)?;
+        } else {
+            let guard = index.guard_at(victim, place);
+            let Some(guard) = guard.filter(|guard| !index.inherit(change.space, change.key, *guard)) else {
+                return Ok(());
+            };
+            batch.delete(change.space, change.key)?;
+            self.guards.push(guard);
+        }
+        self.moved += u64::try_from(record.octets).unwrap_or(0);
+        Ok(())
     }
 
     /// The batch that has room for so many octets more.
@@ -353,10 +384,10 @@ impl Moving {
         &mut self.batch
     }
 
-    fn into_batches(self) -> Vec<Batch> {
+    fn finish(self) -> (Vec<Batch>, Vec<Guard>, u64) {
         let mut batches = self.full;
         batches.push(self.batch);
-        batches
+        (batches, self.guards, self.moved)
     }
 }
 
@@ -388,14 +419,11 @@ fn is_retired(name: &str) -> bool {
 /// The sealed segment with the smallest part still needed, if that is small enough.
 fn choose_victim(shared: &Shared, sealed_below: u32) -> Option<Victim> {
     let index = shared.index.read();
-    let needed_percent = |id: u32, segment: &Segment| {
-        let deletions = if index.pinned_by(id).is_some() { segment.deletion_octets } else { 0 };
-        (segment.live_octets + deletions).saturating_mul(100) / segment.end.max(1)
-    };
+    let needed_percent = |segment: &Segment| segment.needed_octets().saturating_mul(100) / segment.end.max(1);
     index
         .segments()
         .filter(|(id, segment)| is_idle(*id, segment, sealed_below))
-        .map(|(id, segment)| (needed_percent(id, segment), id))
+        .map(|(id, segment)| (needed_percent(segment), id))
         .min()
         .filter(|(percent, _)| *percent < u64::from(shared.config.compact_below_percent))
         .map(|(_, id)| Victim { id, offset: u64::try_from(SEGMENT_HEADER).unwrap_or(0) })

@@ -1,9 +1,9 @@
 //! Where each live record lies, and how much of each segment is still needed.
 //!
-//! Deletions are records too. One is needed as long as a segment older than its own may still hold the key, or the
-//! key would come back when the log is read again. `Location::oldest` remembers the oldest segment that may hold a
-//! key, `Segment::floor` the oldest that any deletion in a segment guards against: a segment may go only when it has
-//! no live record and no segment from its floor up to itself is left.
+//! Deletions are records too. One is needed as long as an older segment may still hold the key, or the key would come
+//! back when the log is read again. `Location::oldest` remembers the oldest segment that may hold a key, and a
+//! deletion of what an older segment holds becomes a `Guard`: a segment may go only when it has no live record and
+//! none of its guards has anything left to guard against. Most keys live and die in one segment and need none.
 
 mod location;
 mod names;
@@ -21,6 +21,9 @@ use crate::space::Space;
 pub(super) use location::Location;
 use records::Records;
 
+/// About the octets of a deletion.
+const DELETION_OCTETS: u64 = 32;
+
 pub(super) struct Index {
     /// By the tag of their space.
     spaces: Vec<Records>,
@@ -35,14 +38,24 @@ pub(super) struct Segment {
     pub(super) end: u64,
     /// Octets of the file.
     pub(super) length: u64,
-    pub(super) live_records: u64,
+    /// Live records by the tag of their space.
+    live_records: Vec<u32>,
     pub(super) live_octets: u64,
-    pub(super) deletion_octets: u64,
     /// Damaged records seen in it. Such a segment is never compacted nor removed.
     pub(super) damaged: u64,
     /// Whether nothing lies behind the records: what a file held before it became this segment is cut off.
     pub(super) sealed: bool,
-    floor: Option<u32>,
+    /// By their offsets.
+    guards: Vec<Guard>,
+}
+
+/// A deletion whose key may still lie in older segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Guard {
+    offset: u32,
+    /// The segments that may hold the key.
+    oldest: u32,
+    newest: u32,
 }
 
 /// A record to fetch, with the file that holds it; the file outlives its removal.
@@ -91,6 +104,9 @@ impl Index {
 
     /// Whether the live record of `key` is the one at this place.
     pub(super) fn is_live(&self, space: Space, key: &[u8], segment: u32, offset: u32) -> bool {
+        if !self.segments.get(&segment).is_some_and(|holder| holder.has_live(space)) {
+            return false;
+        }
         let location = self.records(space).and_then(|records| records.find(key));
         location.is_some_and(|location| (location.segment(), location.offset()) == (segment, offset))
     }
@@ -100,45 +116,66 @@ impl Index {
             .records_mut(space)
             .and_then(|records| records.put(key, Location::new(segment, offset, octets)));
         if let Some(segment) = self.segments.get_mut(&segment) {
-            segment.live_records += 1;
+            segment.count(space, |live| live.saturating_add(1));
             segment.live_octets += u64::from(octets);
         }
         self.live_records += 1;
         self.live_octets += u64::from(octets);
         if let Some(before) = before {
-            self.release(before);
+            self.release(space, before);
         }
     }
 
-    pub(super) fn delete(&mut self, space: Space, key: &[u8], segment: u32, octets: u32) {
-        let before = self.records_mut(space).and_then(|records| records.remove(key));
-        if let Some(holder) = self.segments.get_mut(&segment) {
-            holder.deletion_octets += u64::from(octets);
-            if let Some(before) = before {
-                holder.lower_floor(before.oldest());
-            }
-        }
-        if let Some(before) = before {
-            self.release(before);
+    pub(super) fn delete(&mut self, space: Space, key: &[u8], segment: u32, offset: u32) {
+        let Some(before) = self.records_mut(space).and_then(|records| records.remove(key)) else { return };
+        self.guard(segment, Guard { offset, oldest: before.oldest(), newest: before.segment() });
+        self.release(space, before);
+    }
+
+    /// The deletion at its offset of `segment` guards against what older segments hold.
+    pub(super) fn guard(&mut self, segment: u32, guard: Guard) {
+        if guard.oldest < segment
+            && let Some(holder) = self.segments.get_mut(&segment)
+        {
+            holder.guards.push(guard);
         }
     }
 
-    /// A deletion is about to vanish although segments from `floor` on may hold its key. If the key lives, the duty to
-    /// guard against them passes to its record, and this is `true`; else the deletion must be written again.
-    pub(super) fn inherit_floor(&mut self, space: Space, key: &[u8], floor: u32) -> bool {
+    /// A deletion is about to vanish although older segments may hold its key. If the key lives, the duty to guard
+    /// against them passes to its record, and this is `true`; else the deletion must be written again.
+    pub(super) fn inherit(&mut self, space: Space, key: &[u8], guard: Guard) -> bool {
         match self.records_mut(space).and_then(|records| records.find_mut(key)) {
             Some(location) => {
-                *location = location.since(floor);
+                *location = location.since(guard.oldest);
                 true
             }
             None => false,
         }
     }
 
-    /// The oldest segment left that a deletion in `id` still guards against.
-    pub(super) fn pinned_by(&self, id: u32) -> Option<u32> {
-        let floor = self.segments.get(&id)?.floor?;
-        self.segments.range(floor..id).next().map(|(oldest, _)| *oldest)
+    /// The guard at this place, if there is still something to guard against.
+    pub(super) fn guard_at(&self, segment: u32, offset: u32) -> Option<Guard> {
+        let guards = &self.segments.get(&segment)?.guards;
+        let at = guards.binary_search_by_key(&offset, |guard| guard.offset).ok()?;
+        guards.get(at).copied().filter(|guard| self.is_needed(segment, *guard))
+    }
+
+    /// Forgets guards that have nothing left to guard against, from the last on: what remains ends with one that is
+    /// needed.
+    pub(super) fn relieve(&mut self, segment: u32) {
+        while let Some(last) = self.segments.get(&segment).and_then(|holder| holder.guards.last().copied()) {
+            if self.is_needed(segment, last) {
+                return;
+            }
+            if let Some(holder) = self.segments.get_mut(&segment) {
+                holder.guards.pop();
+            }
+        }
+    }
+
+    fn is_needed(&self, segment: u32, guard: Guard) -> bool {
+        let end = guard.newest.saturating_add(1).min(segment);
+        self.segments.range(guard.oldest..end.max(guard.oldest)).next().is_some()
     }
 
     pub(super) fn add_segment(&mut self, id: u32, file: Arc<dyn DiskFile>, length: u64) {
@@ -146,12 +183,11 @@ impl Index {
             file,
             end: 0,
             length,
-            live_records: 0,
+            live_records: Vec::new(),
             live_octets: 0,
-            deletion_octets: 0,
             damaged: 0,
             sealed: false,
-            floor: None,
+            guards: Vec::new(),
         };
         self.segments.insert(id, segment);
     }
@@ -198,9 +234,9 @@ impl Index {
         Some(Found { key, location, file: Arc::clone(&segment.file), end: segment.end })
     }
 
-    fn release(&mut self, location: Location) {
+    fn release(&mut self, space: Space, location: Location) {
         if let Some(segment) = self.segments.get_mut(&location.segment()) {
-            segment.live_records = segment.live_records.saturating_sub(1);
+            segment.count(space, |live| live.saturating_sub(1));
             segment.live_octets = segment.live_octets.saturating_sub(u64::from(location.octets()));
         }
         self.live_records = self.live_records.saturating_sub(1);
@@ -221,6 +257,13 @@ impl Default for Index {
     }
 }
 
+impl Guard {
+    /// The same duty for a deletion at another place.
+    pub(super) fn at(self, offset: u32) -> Self {
+        Self { offset, ..self }
+    }
+}
+
 impl Found {
     /// Octets of the value, as the index knows them.
     pub(super) fn value_octets(&self) -> usize {
@@ -230,9 +273,30 @@ impl Found {
 }
 
 impl Segment {
-    /// A deletion in this segment guards against segments from `floor` on.
-    pub(super) fn lower_floor(&mut self, floor: u32) {
-        self.floor = Some(self.floor.map_or(floor, |before| before.min(floor)));
+    /// Whether nothing in it is needed, once [`Index::relieve`] has looked.
+    pub(super) fn is_dead(&self) -> bool {
+        self.live_records.iter().all(|live| *live == 0) && self.guards.is_empty()
+    }
+
+    /// Whether a record of this space in it is live.
+    fn has_live(&self, space: Space) -> bool {
+        self.live_records.get(usize::from(space.tag())).is_some_and(|live| *live > 0)
+    }
+
+    fn count(&mut self, space: Space, change: impl FnOnce(u32) -> u32) {
+        let tag = usize::from(space.tag());
+        if self.live_records.len() <= tag {
+            self.live_records.resize(tag + 1, 0);
+        }
+        if let Some(live) = self.live_records.get_mut(tag) {
+            *live = change(*live);
+        }
+    }
+
+    /// Octets of it that are needed, about.
+    pub(super) fn needed_octets(&self) -> u64 {
+        let guards = u64::try_from(self.guards.len()).unwrap_or(u64::MAX);
+        self.live_octets.saturating_add(guards.saturating_mul(DELETION_OCTETS))
     }
 
     pub(super) fn grow(&mut self, end: u64) {

@@ -408,7 +408,7 @@ impl SegmentReader<'_> {
         match change.value {
             Some(_) => self.recovered.index.put(change.space, change.key, self.id, offset, octets),
             None if record.is_whole() => {
-                self.recovered.index.delete(change.space, change.key, self.id, octets)
+                self.recovered.index.delete(change.space, change.key, self.id, offset);
             }
             None => {}
         }

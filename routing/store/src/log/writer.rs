@@ -15,7 +15,7 @@ use super::disk::{Disk, DiskFile};
 use super::frame::{self, FRAME_HEADER, SEGMENT_HEADER};
 use super::index::Index;
 use super::{Config, SPARE, segment_name};
-use crate::batch::Batch;
+use crate::batch::{Batch, Record};
 use crate::error::{Damage, StoreError};
 
 /// What commits, reads and housekeeping share.
@@ -74,18 +74,19 @@ impl Shared {
 }
 
 impl Writer {
-    /// Appends, syncs, then shows the batches to readers.
+    /// Appends, syncs, then shows the batches to readers. Gives the segment they are in and where its first frame
+    /// begins, unless all are empty.
     pub(super) fn commit(
         &mut self,
         shared: &Shared,
         batches: &[Batch],
         room: Room,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<(u32, u32)>, StoreError> {
         shared.writable()?;
         let batches = batches.iter().filter(|batch| !batch.is_empty());
         let octets: usize = batches.clone().map(|batch| FRAME_HEADER + batch.octets()).sum();
         if octets == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let mut active = self.take_active(shared, u64::try_from(octets).unwrap_or(u64::MAX), room)?;
         let group = self.sequence;
@@ -105,9 +106,11 @@ impl Writer {
         active.file.sync().map_err(|error| shared.poison(&error))?;
         active.end += u64::try_from(self.buffer.len()).unwrap_or(0);
         self.sequence = sequence;
+        let start = u32::try_from(start).unwrap_or(u32::MAX);
         show(shared, &active, start, batches);
+        let id = active.id;
         self.active = Some(active);
-        Ok(())
+        Ok(Some((id, start)))
     }
 
     /// The segment to write into: the present one if there is room in it, else the spare, else a new file. The first
@@ -175,22 +178,36 @@ fn cut_back(shared: &Shared, active: &Active, error: &io::Error) -> StoreError {
 }
 
 /// Makes the batches visible, each as a whole.
-fn show<'a>(shared: &Shared, active: &Active, start: u64, batches: impl Iterator<Item = &'a Batch>) {
-    let mut offset = u32::try_from(start).unwrap_or(u32::MAX);
+fn show<'a>(shared: &Shared, active: &Active, start: u32, batches: impl Iterator<Item = &'a Batch>) {
     let mut index = shared.index.write();
-    for batch in batches {
-        offset += u32::try_from(FRAME_HEADER).unwrap_or(0);
-        for record in batch.records() {
-            let change = record.change;
-            let octets = u32::try_from(record.octets).unwrap_or(u32::MAX);
-            match change.value {
-                Some(_) => index.put(change.space, change.key, active.id, offset, octets),
-                None => index.delete(change.space, change.key, active.id, octets),
+    for (offset, record) in places(start, batches) {
+        let change = record.change;
+        match change.value {
+            Some(_) => {
+                let octets = u32::try_from(record.octets).unwrap_or(u32::MAX);
+                index.put(change.space, change.key, active.id, offset, octets);
             }
-            offset += octets;
+            None => index.delete(change.space, change.key, active.id, offset),
         }
     }
     if let Some(segment) = index.segment_mut(active.id) {
-        segment.grow(u64::from(offset));
+        segment.grow(active.end);
     }
+}
+
+/// The records of batches written from `start` on, and where each lies.
+pub(super) fn places<'a>(
+    start: u32,
+    batches: impl IntoIterator<Item = &'a Batch>,
+) -> impl Iterator<Item = (u32, Record<'a>)> {
+    let mut offset = start;
+    batches.into_iter().filter(|batch| !batch.is_empty()).flat_map(move |batch| {
+        let mut at = offset + u32::try_from(FRAME_HEADER).unwrap_or(0);
+        offset = at + u32::try_from(batch.octets()).unwrap_or(0);
+        batch.records().map(move |record| {
+            let place = at;
+            at += u32::try_from(record.octets).unwrap_or(0);
+            (place, record)
+        })
+    })
 }
