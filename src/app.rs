@@ -49,6 +49,9 @@ const REGISTRY_CAPACITY: usize = 20_000_000;
 const TICK: Duration = Duration::from_millis(100);
 /// How often the store tidies up.
 const MAINTAIN: Duration = Duration::from_secs(1);
+/// Between two steps of that; twice as long as the step took, if that is more and there is room: it is to take no more
+/// than a third of a processor from the traffic.
+const STEP_PAUSE: Duration = Duration::from_millis(10);
 /// How often some of the slots are looked at.
 const SWEEP_ROUND: Duration = Duration::from_secs(1);
 /// Octets sled may cache.
@@ -732,6 +735,7 @@ fn start_maintenance(
                 hub.commit(turn);
             }
             hub.space.look(store.usage(), &hub.telemetry, free_octets);
+            let began = clock::mono();
             let more = match store.maintain(Budget::default()) {
                 Ok(done) => done.more,
                 Err(error) => {
@@ -747,8 +751,11 @@ fn start_maintenance(
             damages.tell(&*store, &hub);
             purger.step(&hub);
             receipts.step(&hub);
+            let is_pressed = hub.space.is_low();
             drop((store, hub));
-            std::thread::park_timeout(if more { Duration::from_millis(10) } else { MAINTAIN });
+            let busy = clock::mono().since(began);
+            let pause = if is_pressed { STEP_PAUSE } else { STEP_PAUSE.max(busy * 2) };
+            std::thread::park_timeout(if more { pause } else { MAINTAIN });
         }
     })
 }

@@ -315,6 +315,7 @@ pub fn log_store(config: &Config) -> LogConfig {
         segment_octets: config.journal.segment_bytes.get(),
         capacity_octets: config.journal.capacity_bytes.get(),
         compact_below_percent: config.journal.compact_below_percent,
+        ..LogConfig::default()
     }
 }
 

@@ -88,8 +88,12 @@ impl DiskFile for File {
     }
 }
 
-const SMALL: LogConfig =
-    LogConfig { segment_octets: 64 << 10, capacity_octets: 1 << 20, compact_below_percent: 50 };
+const SMALL: LogConfig = LogConfig {
+    segment_octets: 64 << 10,
+    capacity_octets: 1 << 20,
+    compact_below_percent: 50,
+    slack_octets: 0,
+};
 
 /// Writes 40 records in 20 commits, then changes octets: each four of the input say where (two), in which file, and what
 /// is put there by exclusive or; a zero cuts the file off instead.

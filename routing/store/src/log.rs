@@ -78,6 +78,8 @@ pub struct Config {
     pub capacity_octets: u64,
     /// A segment is compacted when less than this part of it is needed, in percent, clamped to 1 to 90.
     pub compact_below_percent: u8,
+    /// Octets that may lie dead before any is compacted, but a quarter of the capacity at most. A start reads them, too.
+    pub slack_octets: u64,
 }
 
 /// Why a record was not read.
@@ -108,9 +110,14 @@ pub struct LogStore {
 }
 
 impl Default for Config {
-    /// 64 MiB segments, 64 GiB in all, compaction below half.
+    /// 64 MiB segments, 64 GiB in all, compaction below half and once 1 GiB is dead.
     fn default() -> Self {
-        Self { segment_octets: 64 << 20, capacity_octets: 64 << 30, compact_below_percent: 50 }
+        Self {
+            segment_octets: 64 << 20,
+            capacity_octets: 64 << 30,
+            compact_below_percent: 50,
+            slack_octets: 1 << 30,
+        }
     }
 }
 

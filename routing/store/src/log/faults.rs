@@ -8,8 +8,12 @@ use super::*;
 use crate::conformance::{Model, deletion, put, read};
 use crate::store::Budget;
 
-const SMALL: Config =
-    Config { segment_octets: 16 << 10, capacity_octets: 64 << 20, compact_below_percent: 50 };
+const SMALL: Config = Config {
+    segment_octets: 16 << 10,
+    capacity_octets: 64 << 20,
+    compact_below_percent: 50,
+    slack_octets: 0,
+};
 const FIRST: &str = "segment-0000000001.log";
 
 fn open(disk: &Recorder) -> LogStore {

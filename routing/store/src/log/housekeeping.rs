@@ -5,7 +5,8 @@
 //!
 //! Removed are sealed segments without a live record whose deletions guard against nothing any more. Mostly dead ones
 //! are emptied first: their live records, and the deletions still needed, are appended to the log as an ordinary
-//! commit, and only then may the segment go. Each removal is made durable before the next is considered, for the
+//! commit, and only then may the segment go. That waits until there is much to be won (`Config::slack_octets`): what lies in a young segment
+//! may die by itself, and whatever is moved may have to be moved again. Each removal is made durable before the next is considered, for the
 //! order in which segments vanish is what keeps deleted keys deleted.
 
 use std::io;
@@ -416,17 +417,26 @@ fn is_retired(name: &str) -> bool {
     name.starts_with("retired-") && name.ends_with(".old")
 }
 
-/// The sealed segment with the smallest part still needed, if that is small enough.
+/// The segment that is best emptied now, if there is much to be won: old ones first, since what is still needed of them
+/// stays so, unless little is needed of a younger one.
 fn choose_victim(shared: &Shared, sealed_below: u32) -> Option<Victim> {
     let index = shared.index.read();
+    let idle = || index.segments().filter(|(id, segment)| is_idle(*id, segment, sealed_below));
+    let dead = |segment: &Segment| segment.end.saturating_sub(segment.needed_octets());
+    let slack = shared.config.slack_octets.min(shared.config.capacity_octets / 4);
+    if idle().map(|(_, segment)| dead(segment)).sum::<u64>() <= slack {
+        return None;
+    }
     let needed_percent = |segment: &Segment| segment.needed_octets().saturating_mul(100) / segment.end.max(1);
-    index
-        .segments()
-        .filter(|(id, segment)| is_idle(*id, segment, sealed_below))
-        .map(|(id, segment)| (needed_percent(segment), id))
-        .min()
-        .filter(|(percent, _)| *percent < u64::from(shared.config.compact_below_percent))
-        .map(|(_, id)| Victim { id, offset: u64::try_from(SEGMENT_HEADER).unwrap_or(0) })
+    // What is won for what it costs, by how long it stays won (Rosenblum and Ousterhout, LFS).
+    let worth = |id: u32, segment: &Segment| {
+        let age = u64::from(sealed_below.saturating_sub(id));
+        dead(segment).saturating_mul(age << 10) / (segment.end + segment.needed_octets()).max(1)
+    };
+    idle()
+        .filter(|(_, segment)| needed_percent(segment) < u64::from(shared.config.compact_below_percent))
+        .max_by_key(|(id, segment)| worth(*id, segment))
+        .map(|(id, _)| Victim { id, offset: u64::try_from(SEGMENT_HEADER).unwrap_or(0) })
 }
 
 /// Whether nothing is appended to it any more and it may be touched at all.

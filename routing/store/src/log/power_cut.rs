@@ -10,7 +10,8 @@ use crate::store::{Budget, Store};
 
 const SEEDS: u64 = 400;
 const GENERATIONS: usize = 3;
-const CONFIG: Config = Config { segment_octets: 4096, capacity_octets: 1 << 20, compact_below_percent: 60 };
+const CONFIG: Config =
+    Config { segment_octets: 4096, capacity_octets: 1 << 20, compact_below_percent: 60, slack_octets: 0 };
 
 /// A commit, and how much had been recorded before and after it.
 struct Committed {

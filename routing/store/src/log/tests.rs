@@ -9,7 +9,8 @@ use crate::conformance::{self, Model, deletion, put, read};
 use crate::error::Damage;
 use crate::store::{Budget, Maintained};
 
-const SMALL: Config = Config { segment_octets: 4096, capacity_octets: 64 << 20, compact_below_percent: 50 };
+const SMALL: Config =
+    Config { segment_octets: 4096, capacity_octets: 64 << 20, compact_below_percent: 50, slack_octets: 0 };
 
 fn open(disk: &Recorder) -> LogStore {
     LogStore::on(Box::new(disk.clone()), SMALL).unwrap()
@@ -352,6 +353,25 @@ fn compaction_keeps_what_lives_and_its_order() {
         (store.usage().live_octets, store.usage().live_records),
         (usage.live_octets, usage.live_records)
     );
+}
+
+#[test]
+fn nothing_is_moved_before_there_is_much_to_be_won() {
+    let disk = Recorder::default();
+    let config = Config { slack_octets: 8 * 4096, ..SMALL };
+    let store = LogStore::on(Box::new(disk), config).unwrap();
+    let moved = |store: &LogStore| store.maintain(Budget::default()).unwrap().octets_moved;
+    let mut moved_at = None;
+    for round in 0_u64..200 {
+        let stays = put(Space::Authorization, &round.to_be_bytes(), b"stays");
+        store.commit(&[put(Space::State, b"goes", &[0; 1000]), stays]).unwrap();
+        if moved(&store) > 0 {
+            moved_at.get_or_insert(round);
+        }
+    }
+    let moved_at = moved_at.expect("in the end it is moved");
+    assert!((28..60).contains(&moved_at), "32 KiB are dead after some 32 rounds: {moved_at}");
+    assert_eq!(store.usage().live_records, 201);
 }
 
 #[test]
