@@ -1,7 +1,8 @@
 //! Keeps the folder small and a spare segment ready, a bounded step at a time.
 //!
 //! The spare is made of a segment that nothing needs, if there is one: its blocks lie on the disk already, so it need not
-//! be filled, and deleting a file holds up the syncs of others (60-80 ms where the file system discards blocks).
+//! be filled. Deleting a file holds up the syncs of others where the file system discards blocks (a millisecond for each
+//! MiB), so what is not kept is cut off piece by piece.
 //!
 //! Removed are sealed segments without a live record whose deletions guard against nothing any more. Mostly dead ones
 //! are emptied first: their live records, and the deletions still needed, are appended to the log as an ordinary
@@ -30,6 +31,8 @@ pub(super) struct Upkeep {
     victim: Option<Victim>,
     /// Former segments that wait to become the spare.
     retired: Vec<Retired>,
+    /// Those that are not needed.
+    going: Vec<Retired>,
 }
 
 /// A file that is no segment any more.
@@ -41,6 +44,9 @@ struct Retired {
 
 /// The most former segments that are kept.
 const MAX_RETIRED: usize = 2;
+
+/// Octets that are cut off a file at once.
+const CUT: u64 = 4 << 20;
 
 /// A spare being filled with zeros, from where it holds something already. Blocks that are there need no journal entry
 /// when they are written: a sync then costs half as much.
@@ -73,6 +79,7 @@ impl Upkeep {
         };
         seal(shared, sealed_below)?;
         self.remove_dead(shared, sealed_below, &mut done)?;
+        done.more |= self.cut_one(shared);
         if writer.lock().spare.is_none() {
             done.more = true;
             return self.fill_spare(shared, writer, budget).map(|()| done);
@@ -99,6 +106,22 @@ impl Upkeep {
             }
         }
         Ok(())
+    }
+
+    /// Makes a file that is not needed a piece shorter, or removes it; tells whether there was one. If that fails it is
+    /// left to the next opener.
+    fn cut_one(&mut self, shared: &Shared) -> bool {
+        let Some(file) = self.going.last_mut() else { return false };
+        file.length = file.length.saturating_sub(CUT);
+        let cut = if file.length == 0 {
+            shared.disk.remove(&file.name)
+        } else {
+            file.file.truncate(file.length)
+        };
+        if cut.is_err() || file.length == 0 {
+            self.going.pop();
+        }
+        true
     }
 
     fn fill_spare(
@@ -179,19 +202,17 @@ impl Upkeep {
         let octets = u64::from(shared.config.segment_octets);
         let found =
             shared.index.read().segment(id).map(|segment| (Arc::clone(&segment.file), segment.length));
-        let is_fit = |(_, length): &(_, u64)| *length <= octets && *length > octets / 2;
         let name = segment_name(id);
-        let kept = found.filter(is_fit).filter(|_| self.retired.len() < MAX_RETIRED).map(|(file, length)| {
-            let kept = Retired { name: retired_name(id), file, length };
-            shared.disk.rename(&name, &kept.name).map(|()| kept)
-        });
-        let removed = match kept {
-            Some(renamed) => renamed.map(|kept| self.retired.push(kept)),
-            None => shared.disk.remove(&name),
-        };
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
+        if let Some((file, length)) = found {
+            let retired = Retired { name: retired_name(id), file, length };
+            match shared.disk.rename(&name, &retired.name) {
+                Ok(()) if self.retired.len() < MAX_RETIRED && length <= octets && length > octets / 2 => {
+                    self.retired.push(retired);
+                }
+                Ok(()) => self.going.push(retired),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                Err(_) => {}
+            }
         }
         shared.disk.sync_names().map_err(|error| shared.poison(&error))?;
         shared.index.write().remove_segment(id);
