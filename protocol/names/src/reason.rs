@@ -30,6 +30,11 @@ pub enum Reason {
     NumberDisconnected,
     Suspended,
     OptOut,
+    BlackGlobal,
+    BlackRegulator,
+    BlackTenant,
+    BlackSignature,
+    BlackNumber,
     DecryptFail,
     KeyExpired,
     NumberReassigned,
@@ -41,8 +46,23 @@ pub enum Reason {
     Balance,
     Tps,
     Quota,
+    WindowCategory,
+    WindowTenant,
+    WindowRegion,
+    FreqEnterprise,
+    FreqSignature,
+    FreqTemplate,
+    FreqCategory,
+    FreqAll,
+    Dup,
+    Region,
+    Signature,
+    Template,
+    Word,
     CliForbidden,
+    Direction,
     NoSlot,
+    Conc,
     NoRoute,
     SegmentsMissing,
     SmscRejected,
@@ -95,6 +115,11 @@ impl Reason {
             R::NumberDisconnected => "NUMBER_DISCONNECTED",
             R::Suspended => "SUSPENDED",
             R::OptOut => "OPT_OUT",
+            R::BlackGlobal => "BLACK_GLOBAL",
+            R::BlackRegulator => "BLACK_REGULATOR",
+            R::BlackTenant => "BLACK_TENANT",
+            R::BlackSignature => "BLACK_SIGNATURE",
+            R::BlackNumber => "BLACK_NUMBER",
             R::DecryptFail => "DECRYPT_FAIL",
             R::KeyExpired => "KEY_EXPIRED",
             R::NumberReassigned => "NUMBER_REASSIGNED",
@@ -106,8 +131,23 @@ impl Reason {
             R::Balance => "BALANCE",
             R::Tps => "TPS",
             R::Quota => "QUOTA",
+            R::WindowCategory => "WINDOW_CATEGORY",
+            R::WindowTenant => "WINDOW_TENANT",
+            R::WindowRegion => "WINDOW_REGION",
+            R::FreqEnterprise => "FREQ_ENTERPRISE",
+            R::FreqSignature => "FREQ_SIGNATURE",
+            R::FreqTemplate => "FREQ_TEMPLATE",
+            R::FreqCategory => "FREQ_CATEGORY",
+            R::FreqAll => "FREQ_ALL",
+            R::Dup => "DUP",
+            R::Region => "REGION",
+            R::Signature => "SIGNATURE",
+            R::Template => "TEMPLATE",
+            R::Word => "WORD",
             R::CliForbidden => "CLI_FORBIDDEN",
+            R::Direction => "DIRECTION",
             R::NoSlot => "NO_SLOT",
+            R::Conc => "CONC",
             R::NoRoute => "NO_ROUTE",
             R::SegmentsMissing => "SEGMENTS_MISSING",
             R::SmscRejected => "SMSC_REJECTED",
@@ -152,14 +192,32 @@ impl Reason {
             | R::AmbiguousTenure
             | R::NumberDisconnected
             | R::Suspended => Code::RECIPIENT_UNREACHABLE,
-            R::OptOut => Code::RECIPIENT_BLOCKED,
+            R::OptOut
+            | R::BlackGlobal
+            | R::BlackRegulator
+            | R::BlackTenant
+            | R::BlackSignature
+            | R::BlackNumber => Code::RECIPIENT_BLOCKED,
             R::DecryptFail | R::KeyExpired => Code::UNDECIPHERABLE,
             R::NumberReassigned | R::NumberRetakenSameHolder | R::HistoryExpired => Code::AUTHORIZATION_STALE,
             R::PortedOut | R::NotOurSubscriber => Code::OTHER_CARRIER,
             R::AccountSuspended => Code::ACCOUNT_SUSPENDED,
             R::Balance => Code::INSUFFICIENT_BALANCE,
             R::Tps | R::Quota => Code::RATE_EXCEEDED,
-            R::CliForbidden | R::NoSlot => Code::SERVICE_NUMBER_NOT_ALLOTTED,
+            R::FreqEnterprise
+            | R::FreqSignature
+            | R::FreqTemplate
+            | R::FreqCategory
+            | R::FreqAll
+            | R::Dup => Code::FREQUENCY_EXCEEDED,
+            // What hangs on where the person lives tells where that is: an enterprise hears what it hears of a region.
+            R::WindowCategory | R::WindowTenant => Code::OUTSIDE_WINDOW,
+            R::Region | R::WindowRegion => Code::REGION_NOT_PERMITTED,
+            R::Signature => Code::SIGNATURE_NOT_APPROVED,
+            R::Template => Code::TEMPLATE_MISMATCH,
+            R::Word => Code::SENSITIVE_CONTENT,
+            R::CliForbidden | R::Direction | R::NoSlot => Code::SERVICE_NUMBER_NOT_ALLOTTED,
+            R::Conc => Code::CONCURRENCY_EXCEEDED,
             R::NoRoute => Code::NO_ROUTE,
             R::SmscRejected | R::SmscUndelivered | R::OutcomeUnknown | R::ReportMissing | R::Cancelled => {
                 Code::REJECTED_BY_NETWORK
@@ -208,8 +266,15 @@ codes! {
     ACCOUNT_SUSPENDED = 5001, 0x040A, "account_suspended";
     INSUFFICIENT_BALANCE = 5002, 0x040B, "insufficient_balance";
     RATE_EXCEEDED = 5003, 0x58, "rate_exceeded";
+    FREQUENCY_EXCEEDED = 5004, 0x040C, "frequency_exceeded";
+    OUTSIDE_WINDOW = 5005, 0x040D, "outside_window";
+    REGION_NOT_PERMITTED = 5006, 0x040E, "region_not_permitted";
     RECIPIENT_BLOCKED = 5007, 0x040F, "recipient_blocked";
+    SIGNATURE_NOT_APPROVED = 5008, 0x0410, "signature_not_approved";
+    TEMPLATE_MISMATCH = 5009, 0x0411, "template_mismatch";
+    SENSITIVE_CONTENT = 5010, 0x0412, "sensitive_content";
     SERVICE_NUMBER_NOT_ALLOTTED = 5011, 0x0A, "service_number_not_allotted";
+    CONCURRENCY_EXCEEDED = 5012, 0x08, "concurrency_exceeded";
     NO_ROUTE = 6001, 0x0413, "no_route";
     REJECTED_BY_NETWORK = 6002, 0x08, "rejected_by_network";
     EXPIRED = 6003, 0x08, "expired";
@@ -231,6 +296,11 @@ mod tests {
             Reason::Suspended,
             Reason::OptOut,
             Reason::HistoryExpired,
+            Reason::BlackRegulator,
+            Reason::FreqAll,
+            Reason::Dup,
+            Reason::Region,
+            Reason::WindowRegion,
         ];
         for reason in telling {
             assert_eq!(

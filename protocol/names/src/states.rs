@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ids::NameError;
+
 /// What kind of peer an account is (interfaces.md section 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AccountKind {
@@ -18,6 +20,86 @@ pub enum Service {
     Sms,
     /// Calls.
     Voice,
+}
+
+impl Service {
+    /// All of them, in order.
+    pub const ALL: [Self; 2] = [Self::Sms, Self::Voice];
+
+    /// Its name in objects, commands and authorizations.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Voice => "voice",
+        }
+    }
+
+    /// The service of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Service {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::named(text).ok_or(NameError::Form)
+    }
+}
+
+/// What a message is for. Rules differ by it (requirements.md 3.5, 3.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Category {
+    /// A one-time code.
+    Verification,
+    /// What the person waits for or has to know.
+    Notice,
+    /// Advertising.
+    Marketing,
+}
+
+impl Category {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Verification, Self::Notice, Self::Marketing];
+
+    /// Its name in objects, commands and CDRs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verification => "verification",
+            Self::Notice => "notice",
+            Self::Marketing => "marketing",
+        }
+    }
+
+    /// The category of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|category| category.name() == name)
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Category {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::named(text).ok_or(NameError::Form)
+    }
 }
 
 /// How a message ends; exactly one per accepted message (interfaces.md section 6).

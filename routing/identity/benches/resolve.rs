@@ -14,7 +14,7 @@ use std::time::Instant;
 use divan::Bencher;
 use hmac::{Hmac, KeyInit, Mac};
 use sm3::Sm3;
-use veilgate_identity::{Class, Config, Identity, KeyRing, Slots, Vault, import};
+use veilgate_identity::{Class, Config, Identity, KeyRing, ListReader, Slots, Vault, import};
 use veilgate_names::{
     AsOf, AuthorizationId, EncryptedDeviceId, Extension, KeyId, ServiceNumber, SubscriberKey, Timestamp,
 };
@@ -160,4 +160,20 @@ fn refuse_a_wrong_tag(bencher: Bencher<'_, '_>) {
     let other = format!("{}AAAA", &text[..text.len() - 4]);
     let wrong = [EncryptedDeviceId::parse(&other).unwrap()];
     each(bencher, &wrong);
+}
+
+/// A file of numbers for a list, row by row: parsed and hashed.
+#[divan::bench(sample_count = 10)]
+fn list_of_10000_numbers(bencher: Bencher<'_, '_>) {
+    let file: String =
+        std::iter::once("msisdn\n".to_owned()).chain((0..10_000).map(|n| format!("199{n:08}\n"))).collect();
+    let keys = KeyRing::generate(&[1; 32], &mut feed::entropy()).unwrap();
+    bencher.bench_local(|| {
+        let mut reader = ListReader::open(file.as_bytes(), &keys).unwrap();
+        let mut last = None;
+        while let Some(row) = reader.next_row().unwrap() {
+            last = Some(row.key);
+        }
+        last
+    });
 }

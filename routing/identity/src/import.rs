@@ -13,7 +13,10 @@ use crate::vault::parallel::join;
 
 mod builder;
 mod changes;
-mod rows;
+mod list;
+pub(crate) mod rows;
+
+pub use list::{ListError, ListReader, ListRow};
 
 use builder::Builder;
 use rows::{BINDING_COLUMNS, Feed, TENURE_COLUMNS};
@@ -63,9 +66,12 @@ pub enum ImportProblem {
     /// Neither of the two words allowed here.
     #[error("not one of the allowed words")]
     Word,
-    /// More numbers than a vault can hold.
+    /// More numbers than a vault can hold, or entries than a list.
     #[error("too many numbers")]
     TooMany,
+    /// Not the 16 hex digits of a hashed number.
+    #[error("not a key of 16 hex digits")]
+    Key,
 }
 
 /// Why a feed was refused as a whole. The carrier's to mend.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustc_hash::FxHashMap;
+use subtle::ConstantTimeEq as _;
 use veilgate_names::{EdiVersion, EncryptedDeviceId, EnterpriseId, KeyId, PlatformId};
 use zeroize::Zeroizing;
 
@@ -115,6 +116,8 @@ pub(crate) enum EdiLookup {
 struct Fixed {
     index: Secret,
     subscriber: Secret,
+    /// Of numbers on lists, so that those hashes and the vault's have nothing in common; made of `subscriber`.
+    list: MacKey,
     decoy: Arc<EdiKey>,
 }
 
@@ -295,12 +298,32 @@ impl KeyRing {
         self.state.load().master.token().cloned()
     }
 
+    /// What proves a file of list entries, given its hash and whatever says which file it is: a MAC that stays the same as
+    /// long as the ring.
+    #[must_use]
+    pub fn list_tag(&self, about: &[&[u8]]) -> [u8; 32] {
+        let mac = MacKey::new(&self.fixed.list.full(&[b"veilgate list file"]));
+        let parts: Vec<[u8; 32]> = about.iter().map(|part| mac.full(&[part])).collect();
+        mac.full(&parts.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>())
+    }
+
+    /// Whether that is the tag. The time it takes says nothing about it.
+    #[must_use]
+    pub fn is_list_tag(&self, about: &[&[u8]], tag: &[u8]) -> bool {
+        self.list_tag(about).ct_eq(tag).into()
+    }
+
     pub(crate) fn index_key(&self) -> &MacKey {
         &self.fixed.index.mac
     }
 
     pub(crate) fn subscriber_key(&self) -> &MacKey {
         &self.fixed.subscriber.mac
+    }
+
+    /// What numbers on lists are hashed with.
+    pub(crate) fn list_mac(&self) -> &MacKey {
+        &self.fixed.list
     }
 
     /// What seals the vault's numbers from now on.
@@ -328,7 +351,12 @@ impl KeyRing {
     fn assemble(index: Secret, subscriber: Secret, state: State) -> Self {
         let decoy = Zeroizing::new(subscriber.mac.short(&[b"veilgate decoy"]));
         let decoy = Arc::new(EdiKey::new(&decoy));
-        Self { fixed: Arc::new(Fixed { index, subscriber, decoy }), state: ArcSwap::from_pointee(state) }
+        let list = Zeroizing::new(subscriber.mac.full(&[b"veilgate list"]));
+        let list = MacKey::new(list.as_slice());
+        Self {
+            fixed: Arc::new(Fixed { index, subscriber, list, decoy }),
+            state: ArcSwap::from_pointee(state),
+        }
     }
 }
 

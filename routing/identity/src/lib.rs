@@ -32,7 +32,7 @@
 //! ```
 //! Nor can a contact be made outside:
 //! ```compile_fail,E0451
-//! let _ = veilgate_identity::Contact { number: loop {}, subscriber: loop {} };
+//! let _ = veilgate_identity::Contact { number: loop {}, subscriber: loop {}, place: loop {} };
 //! ```
 
 #[cfg(test)]
@@ -46,13 +46,16 @@ mod keys;
 mod mask;
 mod pins;
 mod resolve;
+mod segments;
 mod slots;
 mod subscriber;
 mod vault;
 
 pub use cipher::{SealError, Sealer};
 pub use egress::AddressForm;
-pub use import::{FeedFile, ImportError, ImportProblem, apply_changes, import};
+pub use import::{
+    FeedFile, ImportError, ImportProblem, ListError, ListReader, ListRow, apply_changes, import,
+};
 pub use ingress::Known;
 pub use keys::{
     Class, DataKeyFacts, Draft, EdiKeyFacts, EdiProfile, EdiState, KeyChangeError, KeyError, KeyOctets,
@@ -62,6 +65,7 @@ pub use mask::Torn;
 pub use pins::{PinError, PinRecord, Pins};
 pub use resolve::explain::{Explanation, Fact, Opening, Today};
 pub use resolve::{Asking, Config, Identity};
+pub use segments::{Portability, Segments, StoredTableError, TableError, TableProblem, TableVersion};
 pub use slots::{Allocated, SlotError, SlotMatch, SlotRecord, Slots, Swept, Tenancy};
 pub use subscriber::Contact;
 pub use vault::{Vault, VaultCounts, VaultError};

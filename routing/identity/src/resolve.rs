@@ -8,17 +8,21 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use veilgate_names::{
-    AsOf, DeviceMark, EdiVersion, EncryptedDeviceId, PlatformId, Reason, SubscriberKey, Timestamp,
+    AsOf, DeviceMark, EdiVersion, EncryptedDeviceId, Gazetteer, PlatformId, Reason, SubscriberKey, Timestamp,
 };
 
 use crate::device::{DeviceId, DeviceIndex};
 use crate::keys::{EdiLookup, KeyRing};
 use crate::pins::{Pin, PinKey, PinRecord, Pins};
+use crate::segments::atlas::Atlas;
+use crate::segments::{Portability, Segments, TableProblem};
 use crate::subscriber::Contact;
 use crate::vault::{Binding, NumberRef, NumberRow, Vault};
 
 pub(crate) mod explain;
+mod listed;
 mod subject;
 pub(crate) mod tenure;
 
@@ -45,30 +49,65 @@ pub struct Identity {
     keys: Arc<KeyRing>,
     vault: ArcSwap<Vault>,
     pins: Pins,
+    atlas: ArcSwap<Atlas>,
+    /// Held while the atlas is changed.
+    drawing: Mutex<()>,
     config: Config,
 }
 
 impl Identity {
-    /// Serves `vault` under `keys`, which must be the ring it was made with.
+    /// Serves `vault` under `keys`, which must be the ring it was made with. Where numbers are at home is not known until
+    /// it is told ([`Self::replace_segments`]).
     #[must_use]
     pub fn new(keys: Arc<KeyRing>, vault: Vault, config: Config) -> Self {
         let (vault, pins) = (ArcSwap::from_pointee(vault), Pins::new(config.max_pins));
-        Self { keys, vault, pins, config }
+        Self { keys, vault, pins, atlas: ArcSwap::default(), drawing: Mutex::default(), config }
     }
 
     /// Puts another vault in force; look-ups under way end on the old one. It is freed here, where nobody waits, and
     /// not by whichever look-up is the last to leave it: that takes a tenth of a second for ten million subscribers.
     pub fn replace(&self, vault: Vault) {
-        /// A look-up takes microseconds; whoever keeps the old vault longer frees it.
-        const PATIENCE: usize = 10_000;
-        let mut old = self.vault.swap(Arc::new(vault));
-        for _ in 0..PATIENCE {
-            match Arc::try_unwrap(old) {
-                Ok(alone) => return drop(alone),
-                Err(shared) => old = shared,
-            }
-            std::thread::yield_now();
-        }
+        retire(self.vault.swap(Arc::new(vault)));
+    }
+
+    /// Puts another segment table in force, whose names join those known; look-ups under way end on the old one.
+    ///
+    /// # Errors
+    /// [`TableProblem::TooMany`] if there is no room for its names; the old one stays.
+    pub fn replace_segments(&self, segments: Segments) -> Result<(), TableProblem> {
+        let _drawing = self.drawing.lock();
+        let drawn = self.atlas.load().with_segments(segments)?;
+        retire(self.atlas.swap(Arc::new(drawn)));
+        Ok(())
+    }
+
+    /// The same with the portability table, which must be of this key ring.
+    ///
+    /// # Errors
+    /// As [`Self::replace_segments`].
+    pub fn replace_portability(&self, portability: Portability) -> Result<(), TableProblem> {
+        let _drawing = self.drawing.lock();
+        let drawn = self.atlas.load().with_portability(portability)?;
+        retire(self.atlas.swap(Arc::new(drawn)));
+        Ok(())
+    }
+
+    /// The segment table in force.
+    #[must_use]
+    pub fn segments(&self) -> Arc<Segments> {
+        self.atlas.load().segments()
+    }
+
+    /// The portability table in force.
+    #[must_use]
+    pub fn portability(&self) -> Arc<Portability> {
+        self.atlas.load().portability()
+    }
+
+    /// The names of the places that contacts have. It only grows: a place that was found once keeps its meaning.
+    #[must_use]
+    pub fn gazetteer(&self) -> Arc<Gazetteer> {
+        self.atlas.load().gazetteer()
     }
 
     /// The vault in force.
@@ -144,7 +183,7 @@ impl Identity {
         }
         let lookup = Lookup { mark, ..self.lookup(vault, platform, as_of, now) };
         let Some(floor) = self.config.history_floor else {
-            return Ok((lookup.agreed(edis)?.contact(&self.keys)?, None));
+            return Ok((lookup.agreed(edis)?.contact(&self.keys, &self.atlas.load())?, None));
         };
         let key = PinKey::new(edis, as_of, self.keys.subscriber_key());
         let found = if as_of.start() < floor {
@@ -153,7 +192,20 @@ impl Identity {
             lookup.agreed(edis)?
         };
         let pin = Pin { number: found.number.hash, subscriber: found.subscriber };
-        Ok((found.contact(&self.keys)?, Some((key, pin))))
+        Ok((found.contact(&self.keys, &self.atlas.load())?, Some((key, pin))))
+    }
+}
+
+/// Frees what was replaced here, where nobody waits, and not wherever it was used last.
+fn retire<T>(mut old: Arc<T>) {
+    /// A look-up takes microseconds; whoever keeps the old one longer frees it.
+    const PATIENCE: usize = 10_000;
+    for _ in 0..PATIENCE {
+        match Arc::try_unwrap(old) {
+            Ok(alone) => return drop(alone),
+            Err(shared) => old = shared,
+        }
+        std::thread::yield_now();
     }
 }
 
@@ -205,9 +257,10 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn contact(&self, keys: &KeyRing) -> Result<Contact, Reason> {
+    fn contact(&self, keys: &KeyRing, atlas: &Atlas) -> Result<Contact, Reason> {
         let number = self.number.open(keys).ok_or(Reason::Internal)?;
-        Ok(Contact { number, subscriber: self.subscriber })
+        let place = atlas.place(&number, &self.number.hash);
+        Ok(Contact { number, subscriber: self.subscriber, place })
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use veilgate_names::SubscriberKey;
+use veilgate_names::{ListKey, Place, SubscriberKey};
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::cipher::MacKey;
 
 /// An E.164 number without its plus, as an integer of 7-15 digits. It cannot be printed or read outside this crate.
 #[derive(Clone, PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
@@ -60,9 +62,23 @@ impl Msisdn {
         self.0
     }
 
+    /// The first seven digits of a mainland mobile number of eleven: its segment (号段). Numbers of things have none.
+    pub(crate) fn segment(&self) -> Option<u32> {
+        const MOBILE: u64 = 8_600_000_000_000;
+        let national = self.0.checked_sub(MOBILE)?;
+        let is_mobile = (10_000_000_000..20_000_000_000).contains(&national);
+        if is_mobile { u32::try_from(national / 10_000).ok() } else { None }
+    }
+
     /// Reads back [`Self::packed`].
     pub(crate) fn from_packed(packed: u64) -> Option<Self> {
         (1_000_000..1_000_000_000_000_000).contains(&packed).then_some(Self(packed))
+    }
+
+    /// As black and white lists know it.
+    pub(crate) fn listed_as(&self, key: &MacKey) -> ListKey {
+        let hash = key.short(&[b"list", &self.packed().to_be_bytes()]);
+        ListKey(u64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default()))
     }
 
     /// All digits, country code first.
@@ -103,6 +119,7 @@ fn value(digits: &[u8]) -> Option<u64> {
 pub struct Contact {
     pub(crate) number: Msisdn,
     pub(crate) subscriber: SubscriberKey,
+    pub(crate) place: Option<Place>,
 }
 
 impl Contact {
@@ -147,10 +164,20 @@ mod tests {
     }
 
     #[test]
+    fn only_mobile_numbers_have_a_segment() {
+        let segment = |text: &str| Msisdn::parse(text.as_bytes()).unwrap().segment();
+        assert_eq!(segment("+8619900001234"), Some(1_990_000));
+        assert_eq!(segment("13000009999"), Some(1_300_000));
+        for other in ["1064812345678", "1440123456789", "01012345678", "+14155552671", "+886912345678"] {
+            assert_eq!(segment(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn debug_shows_nothing() {
         let number = Msisdn::parse(b"19900001234").unwrap();
         assert_eq!(format!("{number:?}"), "Msisdn(***)");
-        let contact = Contact { number, subscriber: SubscriberKey([9; 16]) };
+        let contact = Contact { number, subscriber: SubscriberKey([9; 16]), place: None };
         assert_eq!(format!("{contact:?}"), "Contact(***)");
     }
 }

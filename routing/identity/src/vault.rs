@@ -10,8 +10,8 @@ use crate::device::DeviceIndex;
 use crate::keys::KeyRing;
 use crate::subscriber::Msisdn;
 
-mod disk;
-mod fanout;
+pub(crate) mod disk;
+pub(crate) mod fanout;
 pub(crate) mod parallel;
 
 pub use disk::VaultError;

@@ -34,10 +34,7 @@ impl<R: Read> Feed<R> {
     /// Opens a file of which the header is known.
     pub(super) fn open(input: R, file: FeedFile) -> Result<Self, ImportError> {
         let mut feed = Self::unopened(input, file);
-        let columns = match file {
-            FeedFile::Bindings => BINDING_COLUMNS,
-            FeedFile::Tenures => TENURE_COLUMNS,
-        };
+        let columns = if file == FeedFile::Tenures { TENURE_COLUMNS } else { BINDING_COLUMNS };
         if feed.read()? && feed.record.iter().eq(columns.iter().map(|column| column.as_bytes())) {
             Ok(feed)
         } else {
@@ -66,7 +63,7 @@ impl<R: Read> Feed<R> {
     }
 
     fn unopened(input: R, file: FeedFile) -> Self {
-        let input = BoundedLines { input, line: 0 };
+        let input = BoundedLines::new(input);
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -90,11 +87,7 @@ impl<R: Read> Feed<R> {
     fn read(&mut self) -> Result<bool, ImportError> {
         let line = self.reader.position().line();
         self.reader.read_byte_record(&mut self.record).map_err(|error| {
-            let problem = match error.kind() {
-                ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => ImportProblem::TooLong,
-                ErrorKind::Io(_) => ImportProblem::Read,
-                _ => ImportProblem::Columns,
-            };
+            let problem = problem_of(&error);
             ImportError { file: self.file, line, column: "-", problem }
         })
     }
@@ -183,10 +176,25 @@ impl<R: Read> Feed<R> {
     }
 }
 
+/// What the CSV reader says of a line.
+pub(super) fn problem_of(error: &csv::Error) -> ImportProblem {
+    match error.kind() {
+        ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => ImportProblem::TooLong,
+        ErrorKind::Io(_) => ImportProblem::Read,
+        _ => ImportProblem::Columns,
+    }
+}
+
 /// Passes a stream through as long as its lines are short, since the CSV reader's record grows with the line.
-struct BoundedLines<R> {
+pub(crate) struct BoundedLines<R> {
     input: R,
     line: usize,
+}
+
+impl<R> BoundedLines<R> {
+    pub(crate) fn new(input: R) -> Self {
+        Self { input, line: 0 }
+    }
 }
 
 impl<R: Read> Read for BoundedLines<R> {

@@ -15,7 +15,7 @@ pub(crate) struct Fanout {
 
 impl Fanout {
     /// `keys` come sorted.
-    pub(crate) fn new<'a>(keys: impl ExactSizeIterator<Item = &'a [u8; 16]>) -> Self {
+    pub(crate) fn new<'a, const N: usize>(keys: impl ExactSizeIterator<Item = &'a [u8; N]>) -> Self {
         let buckets = (keys.len() / BUCKET).next_power_of_two().clamp(2, 1 << 28);
         let shift = 32 - buckets.trailing_zeros();
         let mut starts = Vec::with_capacity(buckets + 1);
@@ -32,7 +32,7 @@ impl Fanout {
     }
 
     /// The rows among which every row with this key is.
-    pub(crate) fn range(&self, key: &[u8; 16]) -> Range<usize> {
+    pub(crate) fn range(&self, key: &[u8]) -> Range<usize> {
         let bucket = bucket(key, self.shift);
         let at =
             |place: usize| self.starts.get(place).and_then(|row| usize::try_from(*row).ok()).unwrap_or(0);
@@ -40,7 +40,7 @@ impl Fanout {
     }
 }
 
-fn bucket(key: &[u8; 16], shift: u32) -> usize {
+fn bucket(key: &[u8], shift: u32) -> usize {
     let leading = key.first_chunk().map_or(0, |octets| u32::from_be_bytes(*octets));
     usize::try_from(leading.checked_shr(shift).unwrap_or(0)).unwrap_or(0)
 }

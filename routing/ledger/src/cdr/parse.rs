@@ -191,9 +191,11 @@ macro_rules! reasons {
 reasons! {
     Schema BadTime BadAsofFuture Unsupported NotAPseudonym Unauthenticated NotPermitted Replay AuthMissing
     AuthUnconfirmed AuthExpired AuthRevoked AuthScope WindowAuth FreqAuth AuthInvalid NotFoundAsof NoTenureAsof
-    AmbiguousDevice AmbiguousTenure NumberDisconnected Suspended OptOut DecryptFail KeyExpired NumberReassigned
+    AmbiguousDevice AmbiguousTenure NumberDisconnected Suspended OptOut
+    BlackGlobal BlackRegulator BlackTenant BlackSignature BlackNumber DecryptFail KeyExpired NumberReassigned
     NumberRetakenSameHolder HistoryExpired PortedOut NotOurSubscriber AccountSuspended Balance Tps Quota
-    CliForbidden NoSlot NoRoute SegmentsMissing SmscRejected SmscUndelivered Expired Cancelled OutcomeUnknown ReportMissing
+    WindowCategory WindowTenant WindowRegion FreqEnterprise FreqSignature FreqTemplate FreqCategory FreqAll Dup Region
+    Signature Template Word CliForbidden Direction NoSlot Conc NoRoute SegmentsMissing SmscRejected SmscUndelivered Expired Cancelled OutcomeUnknown ReportMissing
     QueueFull Internal
 }
 

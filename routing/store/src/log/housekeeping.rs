@@ -113,11 +113,8 @@ impl Upkeep {
     fn cut_one(&mut self, shared: &Shared) -> bool {
         let Some(file) = self.going.last_mut() else { return false };
         file.length = file.length.saturating_sub(CUT);
-        let cut = if file.length == 0 {
-            shared.disk.remove(&file.name)
-        } else {
-            file.file.truncate(file.length)
-        };
+        let cut =
+            if file.length == 0 { shared.disk.remove(&file.name) } else { file.file.truncate(file.length) };
         if cut.is_err() || file.length == 0 {
             self.going.pop();
         }
