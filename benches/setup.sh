@@ -42,6 +42,8 @@ prepare() {
   hash=$(echo benchpwd | "$bin/veilgate" hash-password)
   cat > "$dir/veilgate.toml" <<EOF
 data_dir = "data"
+[policy]
+shipped_limits = false
 [[edi_keys]]
 kid = "k1"
 key_file = "edi-k1.hex"

@@ -15,9 +15,10 @@ use veilgate_config::{Changes, Config, ConfigError, JournalEngine};
 use veilgate_flow::{
     Flow, Gate, OptOuts, Outcomes, Restored, Turn, frozen_accounts, pending_cdrs, reserve_ids,
 };
-use veilgate_identity::{Identity, Slots, Vault};
+use veilgate_identity::{Identity, KeyRing, Slots, Vault};
 use veilgate_ledger::{Actor, AuditEvent, CarrierName, NodeName};
 use veilgate_names::Monotonic;
+use veilgate_policy::{Engine, Objects, Policy, State};
 use veilgate_store::{Budget, LogStore, MemoryStore, Recovery, SledStore, Store, StoreError};
 
 use crate::admin::{OpsSocket, Probe, Readiness, serve_http};
@@ -26,10 +27,14 @@ use crate::commit::Committer;
 use crate::hub::Hub;
 use crate::keys::{self, KeyStore};
 use crate::ledger::{self, AuditFile, CdrFiles, LedgerConfig, LedgerSender, written_ids};
+use crate::lists::{self, ListStore};
 use crate::north::smpp_server::{ConnectionLimits, Doorkeeper, listen};
 use crate::north::smpp_session::Shared;
 use crate::north::tls;
 use crate::number_keys;
+use crate::ops::balances;
+use crate::places;
+use crate::policy::{self, PolicyStore, TokenError, Tokens};
 use crate::purge::Purger;
 use crate::recall;
 use crate::receipts::ReceiptKeeper;
@@ -100,6 +105,28 @@ pub enum StartError {
         /// Why.
         error: veilgate_identity::VaultError,
     },
+    /// A black or white list.
+    #[error("{0}")]
+    List(#[from] lists::ListFileError),
+    /// A table of where numbers are at home.
+    #[error("{}: {error}", path.display())]
+    Table {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        error: veilgate_identity::StoredTableError,
+    },
+    /// The objects that rules are made of.
+    #[error("{}: {error}", path.display())]
+    Objects {
+        /// The journal's folder.
+        path: PathBuf,
+        /// Why.
+        error: policy::OpenError,
+    },
+    /// The tokens of the ops API.
+    #[error("{0}")]
+    Tokens(#[from] TokenError),
     /// A listener.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -128,6 +155,9 @@ pub enum ReloadError {
     /// A certificate or its key cannot be used.
     #[error("{0}")]
     Certificate(std::io::Error),
+    /// The tokens of the ops API cannot be used.
+    #[error("{0}")]
+    Tokens(#[from] TokenError),
     /// These keys need a restart.
     #[error("a restart is needed for: {}", .0.join(", "))]
     Restart(Vec<String>),
@@ -138,7 +168,11 @@ pub struct App {
     pub(crate) hub: Arc<Hub>,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) keys: KeyStore,
+    /// The objects that rules are made of.
+    pub(crate) policy: PolicyStore,
+    tokens: Option<Arc<Tokens>>,
     pub(crate) identity: Arc<Identity>,
+    pub(crate) lists: ListStore,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) channels: tokio::sync::Mutex<Channels>,
     pub(crate) began: Monotonic,
@@ -152,6 +186,8 @@ pub struct App {
     stop_requested: tokio::sync::Notify,
     /// Held while a person's data is looked up.
     pub(crate) subject: tokio::sync::Mutex<()>,
+    /// Held while a table of where numbers are at home is taken over.
+    pub(crate) places: Mutex<()>,
 }
 
 /// Where the gateway listens: of use where the configuration says port 0.
@@ -205,8 +241,14 @@ impl App {
         std::fs::create_dir_all(&config.data_dir).map_err(file(&config.data_dir))?;
         let listeners = open_listeners(&config).await?;
         let keys = KeyStore::open(&config)?;
+        let state = policy_state(keys.ring());
+        let lists = ListStore::open(config.data_dir.join("lists"), keys.ring(), state.lists.clone())?;
         let (store, opened, vault) = open_data(&config, &keys)?;
-        let (flow, accounts, identity) = build_flow(path, &config, &keys, vault, &*store)?;
+        let tokens = config.ops.token_file.as_deref().map(Tokens::read).transpose()?.map(Arc::new);
+        let (flow, accounts, identity) = build_flow(path, &config, &keys, vault, state, &*store)?;
+        let policy = open_policy(&config, &flow.gate().policy, &identity, &*store, &telemetry)?;
+        // No link is up yet that could have something to do.
+        flow.take_over_lines(&mut Outcomes::default());
         let ledger = LedgerSender::new();
         let hub = Arc::new(Hub::new(
             flow,
@@ -227,17 +269,15 @@ impl App {
         .emit(&telemetry);
         threads.push(start_maintenance(&config, &store, &hub).map_err(file(&config.data_dir))?);
         threads.push(recall::start(&store, &hub).map_err(file(&config.data_dir))?);
-        let limits = ConnectionLimits {
-            total: many(config.north.max_connections),
-            per_address: many(config.north.max_connections_per_ip),
-            half_open: many(config.north.max_half_open),
-            handshake: config.north.bind_timeout,
-        };
+        let limits = connection_limits(&config);
         let app = Arc::new(Self {
             hub,
             accounts,
             keys,
+            policy,
+            tokens,
             identity,
+            lists,
             store,
             channels: tokio::sync::Mutex::default(),
             began,
@@ -250,6 +290,7 @@ impl App {
             certificates: listeners.tls.as_ref().map(|(_, held)| Arc::clone(held)),
             stop_requested: tokio::sync::Notify::new(),
             subject: tokio::sync::Mutex::default(),
+            places: Mutex::default(),
         });
         app.serve(listeners).await;
         Started {
@@ -300,6 +341,9 @@ impl App {
         let (accounts, directory) = (settings::accounts(&fresh)?, settings::directory(&fresh)?);
         let certificates = fresh.north.tls.as_ref().map(tls::server_config).transpose();
         let certificates = certificates.map_err(ReloadError::Certificate)?;
+        if let (Some(tokens), Some(file)) = (&self.tokens, &fresh.ops.token_file) {
+            tokens.replace(file)?;
+        }
         self.keys.ensure_tenants(fresh.enterprises.iter().map(|enterprise| &enterprise.id))?;
         self.tell_of_keys();
         // The names were checked to be unique when the file was read.
@@ -425,7 +469,8 @@ impl App {
         Listening { listener: Listener::Ops, address: listeners.ops.local_addr().ok() }.emit(telemetry);
         let probe: Arc<dyn Probe> = Arc::clone(self) as Arc<dyn Probe>;
         let stop = drained(self.drain.subscribe());
-        let http = serve_http(listeners.ops, Arc::clone(telemetry), probe, stop);
+        let api = self.tokens.clone().map(|tokens| policy::router(Arc::clone(self), tokens));
+        let http = serve_http(listeners.ops, Arc::clone(telemetry), probe, api, stop);
         tasks.spawn(async move {
             let _ = http.await;
         });
@@ -433,6 +478,8 @@ impl App {
         let stop = drained(self.drain.subscribe());
         tasks.spawn(async move { listeners.socket.serve(app, telemetry, stop).await });
         tasks.spawn(tick(Arc::clone(&self.hub), drained(self.drain.subscribe())));
+        tasks.spawn(lists::keep_swept(Arc::clone(self), drained(self.drain.subscribe())));
+        tasks.spawn(balances::keep_told(Arc::clone(self), drained(self.drain.subscribe())));
         tasks.spawn(number_keys::keep_ageing(Arc::clone(self), drained(self.drain.subscribe())));
         tasks.detach_all();
         self.channels.lock().await.apply(&config, &self.hub);
@@ -469,12 +516,14 @@ impl Probe for App {
         metrics.flow.queued.set(gauge(queued));
         let parked = self.hub.flow.parked();
         metrics.flow.parked.set(gauge(parked.parked));
+        metrics.flow.in_review.set(gauge(self.hub.flow.reviews_waiting()));
         metrics.flow.scheduled.set(gauge(parked.scheduled));
         metrics.flow.reply_parts.set(gauge(self.hub.flow.parts_waiting()));
         metrics.flow.segments.set(gauge(self.hub.flow.segments_waiting()));
         metrics.north.connections.set(gauge(connections));
         metrics.north.half_open.set(gauge(half_open));
         metrics.authorizations.set(gauge(self.hub.flow.gate().registry.len()));
+        metrics.policy.objects.set(gauge(self.policy.catalogue().len()));
         let usage = self.store.usage();
         metrics.journal.size.set(i64::try_from(usage.octets).unwrap_or(i64::MAX));
         metrics.journal.damaged.set(i64::try_from(usage.damaged).unwrap_or(i64::MAX));
@@ -489,6 +538,16 @@ impl Probe for App {
             metrics.deliveries_pending.set(gauge(pending));
             metrics.frozen.set(account.is_frozen().into());
         }
+    }
+}
+
+/// How many may connect.
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    ConnectionLimits {
+        total: many(config.north.max_connections),
+        per_address: many(config.north.max_connections_per_ip),
+        half_open: many(config.north.max_half_open),
+        handshake: config.north.bind_timeout,
     }
 }
 
@@ -587,6 +646,7 @@ fn build_flow(
     config: &Config,
     keys: &KeyStore,
     vault: Vault,
+    state: State,
     store: &dyn Store,
 ) -> Result<(Flow, Arc<Accounts>, Arc<Identity>), StartError> {
     let setting = |error| StartError::Setting { path: path.to_path_buf(), error };
@@ -595,6 +655,7 @@ fn build_flow(
         max_pins: REGISTRY_CAPACITY,
     };
     let identity = Arc::new(Identity::new(Arc::clone(keys.ring()), vault, identity_config));
+    places::load(config, &identity)?;
     let mut salt = [0; 32];
     clock::entropy(&mut salt);
     let accounts =
@@ -602,12 +663,18 @@ fn build_flow(
     let accounts = accounts.map_err(|_| {
         setting(settings::SettingError { key: "accounts".to_owned(), problem: "two have one name" })
     })?;
+    // Until the objects are read.
+    let none = Policy::compile(&Objects::default(), &identity.gazetteer(), &state, 0, None);
+    let none = none.map_err(|_| {
+        setting(settings::SettingError { key: "policy".to_owned(), problem: "does not compile" })
+    })?;
     let gate = Gate {
         registry: Arc::new(Registry::new(REGISTRY_CAPACITY)),
         identity: Arc::clone(&identity),
         slots: Arc::new(Slots::new(REGISTRY_CAPACITY)),
         directory: arc_swap::ArcSwap::default(),
         opt_outs: OptOuts::new(REGISTRY_CAPACITY),
+        policy: Arc::new(Engine::new(state, none)),
     };
     let journal = config.data_dir.join("journal");
     let failed = |error| StartError::Store { path: journal.clone(), error };
@@ -626,6 +693,15 @@ fn build_flow(
     let mut outcomes = Outcomes::default();
     flow.configure(&settings::channels(config), &settings::pending(config), directory, &mut outcomes);
     Ok((flow, Arc::new(accounts), identity))
+}
+
+/// What the rules count. Texts are marked under a key that stays with the ring.
+fn policy_state(ring: &KeyRing) -> State {
+    let mut text_key = [0; 16];
+    for (octet, tag) in text_key.iter_mut().zip(ring.list_tag(&[b"marks of texts"])) {
+        *octet = tag;
+    }
+    State::new(text_key)
 }
 
 /// Where the sealed subscriber history lies.
@@ -685,6 +761,23 @@ fn start_threads(
     Ok(vec![ledger_thread.map_err(file(&cdr_dir))?, commit_thread])
 }
 
+/// Brings the objects that rules are made of back, and puts them in force.
+fn open_policy(
+    config: &Config,
+    engine: &Arc<Engine>,
+    identity: &Arc<Identity>,
+    store: &dyn Store,
+    telemetry: &Telemetry,
+) -> Result<PolicyStore, StartError> {
+    let path = config.data_dir.join("journal");
+    let rules = policy::Enforced::new(Arc::clone(engine), Arc::clone(identity), config.policy.shipped_limits);
+    let opened = PolicyStore::open(store, Arc::new(rules));
+    let opened = opened.map_err(|error| StartError::Objects { path, error })?;
+    let catalogue = opened.catalogue();
+    telemetry.metrics.policy.in_force(catalogue.number(), catalogue.changed_at());
+    Ok(opened)
+}
+
 /// Brings messages, deliveries, registrations and CDRs back from the store.
 fn restore(config: &Config, hub: &Arc<Hub>, store: &Arc<dyn Store>) -> Result<Restored, StartError> {
     let path = config.data_dir.join("journal");
@@ -732,6 +825,7 @@ fn start_maintenance(
                 let mut turn = Turn::default();
                 hub.flow.sweep_slots(now, &mut turn);
                 hub.flow.forget_submits(now.wall, &mut turn);
+                hub.flow.keep_policy(now, &mut turn);
                 hub.commit(turn);
             }
             hub.space.look(store.usage(), &hub.telemetry, free_octets);

@@ -46,6 +46,26 @@ enum Command {
         #[command(subcommand)]
         command: IdentityCommand,
     },
+    /// Entries of black and white lists.
+    Lists {
+        #[command(subcommand)]
+        command: cli::lists::ListsCommand,
+    },
+    /// Messages that a word list holds until staff have looked at them.
+    Review {
+        #[command(subcommand)]
+        command: cli::review::ReviewCommand,
+    },
+    /// Where numbers are at home, and who serves them.
+    Segments {
+        #[command(subcommand)]
+        command: cli::segments::SegmentsCommand,
+    },
+    /// What tenants have paid in and used.
+    Balance {
+        #[command(subcommand)]
+        command: cli::balances::BalanceCommand,
+    },
     /// The registry of authorizations.
     Authorizations {
         #[command(subcommand)]
@@ -65,6 +85,11 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: cli::keys::KeysCommand,
+    },
+    /// Objects that rules are made of: tenants, templates, windows, limits and others, changed while traffic runs.
+    Policy {
+        #[command(subcommand)]
+        command: cli::policy::PolicyCommands,
     },
     /// The journal's files: check them while no gateway runs.
     Store {
@@ -287,6 +312,8 @@ fn main() -> ExitCode {
         Some(Command::Audit { command }) => audit(&arguments.config, command),
         Some(Command::Cdr { command: CdrCommand::Verify { files } }) => verify_cdrs(&files),
         Some(Command::Store { command }) => cli::store::run(&arguments.config, command),
+        Some(Command::Policy { command }) => actor_name(arguments.actor.as_deref())
+            .and_then(|actor| cli::policy::run(&arguments.config, actor, command)),
         Some(Command::Keys { command }) => actor_name(arguments.actor.as_deref())
             .and_then(|actor| cli::keys::run(&arguments.config, actor, command)),
         Some(command) => operate(&arguments.config, arguments.actor.as_deref(), command),
@@ -403,6 +430,8 @@ fn request(command: Command) -> Result<Request, String> {
         Command::Subject { command: SubjectCommand::Delete(subject) } => {
             Request::SubjectDelete(asked(subject)?)
         }
+        Command::Lists { command } => cli::lists::request(command)?,
+        Command::Balance { command } => cli::balances::request(command)?,
         Command::Account { command: AccountCommand::Freeze { system_id } } => {
             Request::AccountFreeze { account: account(&system_id)? }
         }
@@ -421,6 +450,8 @@ fn request(command: Command) -> Result<Request, String> {
         Command::Tenant { command: TenantCommand::Offboard { enterprise, force } } => {
             Request::TenantOffboard { tenant: enterprise, force }
         }
+        Command::Segments { command } => cli::segments::request(command)?,
+        Command::Review { command } => cli::review::request(command)?,
         Command::Reload => Request::Reload {},
         Command::Drain => Request::Drain {},
         _ => Request::Status {},
@@ -476,6 +507,10 @@ fn show(response: Response) -> Result<(), String> {
             }
             if refused.is_empty() { Ok(()) } else { Err("some lines were refused".to_owned()) }
         }
+        Response::TableImported(table) => {
+            say(&format!("imported {}, version {}", table.rows, table.version));
+            Ok(())
+        }
         Response::Reloaded { accounts, channels, others } => {
             say(&format!("reloaded: {accounts} accounts, {channels} channels, {others} others changed"));
             Ok(())
@@ -484,7 +519,6 @@ fn show(response: Response) -> Result<(), String> {
             say(&format!("{keys} keys destroyed, {messages} messages ended, {records} records deleted"));
             Ok(())
         }
-        Response::Keys { .. } => Err("unexpected answer".to_owned()),
         Response::Draining => {
             say("draining");
             Ok(())
@@ -498,8 +532,31 @@ fn show(response: Response) -> Result<(), String> {
             say(if enabled { "enabled" } else { "disabled" });
             Ok(())
         }
+        told => show_told(told),
+    }
+}
+
+/// What was listed, looked up or looked at.
+fn show_told(response: Response) -> Result<(), String> {
+    match response {
         Response::Explained { lines } => {
             lines.iter().for_each(|line| say(line));
+            Ok(())
+        }
+        Response::ListChanged(changed) => {
+            cli::lists::show_change(&changed);
+            Ok(())
+        }
+        Response::Reviews { waiting, messages, next } => {
+            cli::review::show(waiting, &messages, next.as_deref());
+            Ok(())
+        }
+        Response::Reviewed { passed } => {
+            say(if passed { "passed" } else { "refused" });
+            Ok(())
+        }
+        Response::Lists { lists } => {
+            cli::lists::show_lists(&lists);
             Ok(())
         }
         Response::Subject(found) => {
@@ -510,6 +567,8 @@ fn show(response: Response) -> Result<(), String> {
             say(&serde_json::to_string_pretty(&status).map_err(text)?);
             Ok(())
         }
+        Response::Paid { .. } | Response::Balances { .. } => cli::balances::told(&response),
+        _ => Err("unexpected answer".to_owned()),
     }
 }
 

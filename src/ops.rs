@@ -2,9 +2,14 @@
 
 mod accounts;
 mod authorizations;
+pub(crate) mod balances;
 mod channels;
 mod explain;
 mod keys;
+mod lists;
+mod places;
+mod review;
+mod rules;
 mod subject;
 
 use std::io::BufWriter;
@@ -14,14 +19,15 @@ use std::sync::Arc;
 use veilgate_config::Changes;
 use veilgate_flow::Turn;
 use veilgate_identity::{Vault, apply_changes, import};
-use veilgate_ledger::{Actor as Auditor, AuditEvent, ConfigPart};
-use veilgate_names::ChannelId;
+use veilgate_ledger::{Actor as Auditor, AuditEvent, ConfigPart, PlaceTable};
+use veilgate_names::{ChannelId, MessageId};
 
 use crate::admin::{AccountStatus, Actor, ChannelStatus, Operations, Request, Response, Status};
 use crate::app::{App, ReloadError, vault_file};
 use crate::clock;
 use crate::files;
 use crate::keys::replace_file;
+use crate::policy::Author;
 use crate::telemetry::KeyName;
 use crate::telemetry::events::{ImportRefused, Imported, ReloadNeedsRestart, ReloadRefused};
 use crate::telemetry::words::{Condition, ImportKind, ImportRefusal, Word as _};
@@ -51,9 +57,27 @@ impl Operations for Arc<App> {
                 })
                 .await
             }
+            Request::ListsImport(asked) => blocking(move || app.import_list(&asked, &actor)).await,
+            Request::ListsChange(asked) => blocking(move || app.change_list(&asked, &actor)).await,
+            Request::ListsShow {} => app.show_lists(),
+            Request::SegmentsImport { path } => {
+                blocking(move || app.import_places(PlaceTable::Segments, &path, &actor)).await
+            }
+            Request::PortabilityImport { path } => {
+                blocking(move || app.import_places(PlaceTable::Portability, &path, &actor)).await
+            }
             Request::SubjectReport(asked) => app.subject(asked, subject::Right::Report, &actor).await,
             Request::SubjectDelete(asked) => app.subject(asked, subject::Right::Delete, &actor).await,
             Request::IdentityExplain(asked) => app.explain(&asked, &actor),
+            Request::BalancePay(asked) => app.pay(asked, &actor).await,
+            Request::BalanceShow { tenant } => app.balances(tenant.as_ref()),
+            Request::PolicyExplain(asked) => blocking(move || app.explain_rules(&asked, &actor)).await,
+            Request::ReviewList { after } => match after.as_deref().map(MessageId::parse).transpose() {
+                Ok(after) => app.reviews(after),
+                Err(_) => Response::refused("after: not a message id"),
+            },
+            Request::ReviewPass { message } => app.review(message, true, &actor).await,
+            Request::ReviewRefuse { message } => app.review(message, false, &actor).await,
             Request::Status {} => Response::Status(app.status().await),
             Request::Reload {} => app.reload_as(auditor(&actor)).await,
             Request::Drain {} => {
@@ -65,6 +89,10 @@ impl Operations for Arc<App> {
             Request::ChannelEnable { channel } => app.switch(&channel, true, &actor).await,
             Request::ChannelDisable { channel } => app.switch(&channel, false, &actor).await,
             Request::TenantOffboard { tenant, force } => app.offboard(&tenant, force, &actor).await,
+            Request::Policy { policy } => {
+                let policy = app.policy_command(policy, author(&actor)).await;
+                Response::Policy { policy }
+            }
             Request::Keys { keys } => blocking(move || app.change_keys(keys, &actor)).await,
         }
     }
@@ -148,6 +176,7 @@ impl App {
             binds_wanted: u32::try_from(channels.binds_wanted(&state.id)).unwrap_or(u32::MAX),
             health: Condition::of(state.health).name().to_owned(),
             draining: state.draining,
+            shut_by: state.shut_by.map(|line| line.to_string()),
             unanswered: self.unanswered(&state.id),
             channel: state.id.to_string(),
             enabled: state.enabled,
@@ -155,12 +184,14 @@ impl App {
             queued: wide(state.queued),
         };
         Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: env!("CARGO_PKG_VERSION").into(),
             uptime_ms: u64::try_from(clock::mono().since(self.began).as_millis()).unwrap_or(u64::MAX),
             draining: *self.drain.borrow(),
             live_messages: wide(live),
             queued_messages: wide(queued),
+            waiting_for_review: wide(self.hub.flow.reviews_waiting()),
             authorizations: wide(self.hub.flow.gate().registry.len()),
+            places: Box::new(self.places_status()),
             accounts,
             channels: self.hub.flow.channel_states().into_iter().map(channel).collect(),
         }
@@ -203,6 +234,10 @@ impl App {
                     }
                     ReloadError::File(_) => {
                         ReloadRefused { key: KeyName::new("file"), config_line: 0 }.emit(&self.hub.telemetry);
+                    }
+                    ReloadError::Tokens(_) => {
+                        ReloadRefused { key: KeyName::new("ops.token_file"), config_line: 0 }
+                            .emit(&self.hub.telemetry);
                     }
                     ReloadError::Certificate(_) => {
                         ReloadRefused { key: KeyName::new("north.tls"), config_line: 0 }
@@ -247,6 +282,16 @@ async fn blocking(work: impl FnOnce() -> Response + Send + 'static) -> Response 
 
 fn auditor(actor: &Actor) -> Auditor {
     actor.uid.map_or(Auditor::Unknown, |uid| Auditor::Operator { uid, name: actor.name.clone() })
+}
+
+/// Who changes objects.
+fn author(actor: &Actor) -> Author {
+    let uid = actor.uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string());
+    let name = match &actor.name {
+        Some(name) => format!("operator:{uid}:{}", name.as_str()),
+        None => format!("operator:{uid}"),
+    };
+    Author { actor: auditor(actor), name }
 }
 
 /// One record a part that changed; one for all if none did.

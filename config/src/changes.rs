@@ -135,6 +135,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         flow: _,
         replies: _,
         opt_out: _,
+        policy: _,
         registry: _,
         // Taken over with the accounts.
         guessing: _,
@@ -174,10 +175,11 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
         health { answers, within, least, degraded_percent, unhealthy_percent, probe_min, probe_max, probes }
         opt_out { words, beginnings, scope, confirmation, confirm_every }
         replies { tie_break, quarantine, part_timeout, max_parts, max_parts_per_writer, max_octets }
+        policy { shipped_limits }
         registry { keep_expired }
         journal { engine, segment_bytes, capacity_bytes, compact_below_percent, group_max }
         ledger { carrier, cdr_dir, audit_file, rotate_every, rotate_bytes, keep_cdrs, number_key_life, keep_numbers, audit_key_file }
-        ops { listen, socket, ready_channels }
+        ops { listen, socket, token_file, ready_channels }
     }
     names.extend(rewidened(old, new));
     names

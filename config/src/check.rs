@@ -57,6 +57,12 @@ pub(crate) fn check(config: &Config) -> Checked {
     if usize::try_from(config.ops.ready_channels.get()).is_ok_and(|needed| needed > config.channels.len()) {
         return Err(Mistake::new("ops.ready_channels", "more than there are channels"));
     }
+    if config.ops.token_file.is_some() && !config.ops.listen.ip().is_loopback() {
+        return Err(Mistake::new(
+            "ops.token_file",
+            "tokens go over plain HTTP: the API needs ops.listen on the loopback, behind whatever ends TLS",
+        ));
+    }
     opt_out(config)?;
     crate::retry::check(config)?;
     crate::groups::check(config)?;

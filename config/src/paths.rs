@@ -18,6 +18,7 @@ pub(crate) fn anchor(config: &mut Config, folder: &Path) {
     let optional = [
         &mut config.master_key.file,
         &mut ops.socket,
+        &mut ops.token_file,
         &mut config.log.file,
         &mut ledger.cdr_dir,
         &mut ledger.audit_file,

@@ -12,6 +12,7 @@ use crate::groups::{ChannelGroup, Health};
 use crate::north::North;
 use crate::opt_out::OptOut;
 use crate::parties::{Account, Enterprise, Platform};
+use crate::policy::Policy;
 use crate::replies::Replies;
 use crate::retry::RetryTable;
 use crate::south::{Channel, ServiceNumberEntry};
@@ -75,6 +76,9 @@ pub struct Config {
     /// Replies: whose they are, and long ones.
     #[serde(default)]
     pub replies: Replies,
+    /// The carrier's rules.
+    #[serde(default)]
+    pub policy: Policy,
     /// The authorizations held.
     #[serde(default)]
     pub registry: Registry,
@@ -231,6 +235,8 @@ pub struct Ops {
     pub listen: SocketAddr,
     /// The UNIX socket of the operating commands. Default `ops.sock` in the data folder.
     pub socket: Option<PathBuf>,
+    /// Tokens of the ops API, one `name token` a line, mode 0600. Without it there is no API, only the ops socket.
+    pub token_file: Option<PathBuf>,
     /// How many channels must be bound for `/readyz` to say yes, 1-1000. Default 1.
     #[serde(deserialize_with = "whole::<_, _, 1, 1000>")]
     pub ready_channels: NonZeroU32,
@@ -241,6 +247,7 @@ impl Default for Ops {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
             socket: None,
+            token_file: None,
             ready_channels: NonZeroU32::MIN,
         }
     }

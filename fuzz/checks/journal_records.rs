@@ -11,6 +11,7 @@ use veilgate_identity::{Class, Config, Identity, KeyRing, Slots, Vault};
 use veilgate_ledger::NodeName;
 use veilgate_names::{ChannelId, EnterpriseId, Monotonic, PlatformId, Timestamp};
 use veilgate_notary::Authorization;
+use veilgate_policy::Engine;
 use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 use veilgate_store::{Batch, MemoryStore, Space, Store};
@@ -46,6 +47,7 @@ fn flow() -> Flow {
         slots: Arc::new(Slots::new(100)),
         directory: arc_swap::ArcSwap::default(),
         opt_outs: OptOuts::new(100),
+        policy: Arc::new(Engine::without_rules([0; 16]).unwrap()),
     };
     for name in ["au-0-0", "au-0-1", "au-0-2", "au-1-0", "au-1-1", "au-1-4"] {
         let platform = PlatformId::parse("p1").unwrap();

@@ -1,4 +1,4 @@
-//! `/metrics`, `/healthz` and `/readyz`.
+//! `/metrics`, `/healthz` and `/readyz`, open to whoever reaches them, and beside them an API that looks after itself.
 
 use std::future::Future;
 use std::io;
@@ -9,10 +9,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::connect_info::Connected;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::Listener;
+use axum::serve::{IncomingStream, Listener};
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Sleep;
 
 use crate::clock;
+use crate::policy::Peer;
 use crate::telemetry::Telemetry;
 
 /// Connections at a time; more wait.
@@ -64,9 +66,12 @@ pub async fn serve(
     listener: TcpListener,
     telemetry: Arc<Telemetry>,
     probe: Arc<dyn Probe>,
+    api: Option<Router>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let bounded = Bounded { listener, slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)) };
+    let paths = router(telemetry, probe).merge(api.unwrap_or_default());
+    let service = paths.into_make_service_with_connect_info::<Peer>();
     let (stopping, mut stopped) = watch::channel(false);
     let stop = async move {
         stop.await;
@@ -78,7 +83,7 @@ pub async fn serve(
         tokio::time::sleep(LAST_REQUESTS).await;
     };
     tokio::select! {
-        served = axum::serve(bounded, router(telemetry, probe)).with_graceful_shutdown(stop) => served,
+        served = axum::serve(bounded, service).with_graceful_shutdown(stop) => served,
         () = late => Ok(()),
     }
 }
@@ -156,6 +161,12 @@ impl Listener for Bounded {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Bounded>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        Self(*stream.remote_addr())
     }
 }
 

@@ -8,8 +8,11 @@ mod socket;
 
 pub use http::{Probe, Readiness, serve as serve_http};
 pub use protocol::{
-    AccountStatus, Actor, Call, ChannelStatus, ExplainAsked, MAX_REQUEST, MAX_RESPONSE, Refusal, Request,
-    Response, Secret, Status, SubjectAsked, SubjectAuthorization, SubjectFound, SubjectMessage,
+    AccountStatus, Actor, BalanceShown, Call, ChannelStatus, ChargeTold, DecidedBefore, ExplainAsked,
+    ListChangeAsked, ListChanged, ListImportAsked, ListImportMode, ListState, MAX_REQUEST, MAX_RESPONSE,
+    PaymentAsked, PlacesStatus, Refusal, Request, Response, ReviewShown, RuleSaid, RulesAsked,
+    RulesExplained, Secret, Status, SubjectAsked, SubjectAuthorization, SubjectFound, SubjectMessage,
+    SupposedAsked, TableStatus,
 };
 pub use socket::{Operations, OpsSocket};
 pub use veilgate_ledger::ActorName;

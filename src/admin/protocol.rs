@@ -13,9 +13,10 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use veilgate_ledger::ActorName;
-use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, PlatformId};
+use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, MessageId, ObjectId, PlatformId};
 
 use crate::keys::{KeyAnswer, KeyCommand};
+use crate::policy::{PolicyAnswer, PolicyCommand};
 use crate::telemetry::words::OpsCommand;
 
 /// The longest request line, octets, its end included.
@@ -73,12 +74,61 @@ pub enum Request {
         /// A CSV of bindings or tenures with the column `op`, a file that the gateway can read.
         path: PathBuf,
     },
+    /// Take over a file of entries of a black or white list, all or nothing.
+    ListsImport(ListImportAsked),
+    /// Put a few on a list, or take them off.
+    ListsChange(ListChangeAsked),
+    /// Tell what lists hold, without anybody who is on them.
+    ListsShow {},
+    /// Take over a segment table, all or nothing.
+    SegmentsImport {
+        /// The CSV, a file that the gateway can read.
+        path: PathBuf,
+    },
+    /// Take over a portability table, all or nothing.
+    PortabilityImport {
+        /// The CSV, a file that the gateway can read.
+        path: PathBuf,
+    },
     /// Tell what is held about the person who has a number.
     SubjectReport(SubjectAsked),
     /// End and erase what is held about such a person.
     SubjectDelete(SubjectAsked),
     /// Tell why device IDs mean somebody or nobody.
     IdentityExplain(ExplainAsked),
+    /// Tell what every rule says of a message; nothing is taken.
+    PolicyExplain(RulesAsked),
+    /// Pay in for a tenant, or take out.
+    BalancePay(PaymentAsked),
+    /// Tell how tenants that pay stand.
+    BalanceShow {
+        /// One of them.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "write_some",
+            deserialize_with = "read_some"
+        )]
+        tenant: Option<ObjectId>,
+    },
+    /// List messages that wait for staff.
+    ReviewList {
+        /// Those behind this id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
+    /// Let a message pass that waits for staff.
+    ReviewPass {
+        /// Which.
+        #[serde(serialize_with = "write_one", deserialize_with = "explain::read_message")]
+        message: MessageId,
+    },
+    /// Refuse a message that waits for staff.
+    ReviewRefuse {
+        /// Which.
+        #[serde(serialize_with = "write_one", deserialize_with = "explain::read_message")]
+        message: MessageId,
+    },
     /// Tell the state.
     Status {},
     /// Read the configuration file again.
@@ -124,6 +174,11 @@ pub enum Request {
         /// What to do.
         keys: KeyCommand,
     },
+    /// Tell or change the objects that rules are made of.
+    Policy {
+        /// What to do.
+        policy: PolicyCommand,
+    },
     /// Destroy the data keys of an enterprise that is not served any more, and so everything they sealed.
     TenantOffboard {
         /// Which.
@@ -147,9 +202,20 @@ impl Request {
             Self::AuthorizationsImport { .. } => OpsCommand::AuthorizationsImport,
             Self::IdentityImport { .. } => OpsCommand::IdentityImport,
             Self::IdentityChanges { .. } => OpsCommand::IdentityChanges,
+            Self::ListsImport(_) => OpsCommand::ListsImport,
+            Self::ListsChange(_) => OpsCommand::ListsChange,
+            Self::ListsShow {} => OpsCommand::ListsShow,
+            Self::SegmentsImport { .. } => OpsCommand::SegmentsImport,
+            Self::PortabilityImport { .. } => OpsCommand::PortabilityImport,
             Self::SubjectReport(_) => OpsCommand::SubjectReport,
             Self::SubjectDelete(_) => OpsCommand::SubjectDelete,
+            Self::PolicyExplain(_) => OpsCommand::PolicyExplain,
             Self::IdentityExplain(_) => OpsCommand::IdentityExplain,
+            Self::BalancePay(_) => OpsCommand::BalancePay,
+            Self::BalanceShow { .. } => OpsCommand::BalanceShow,
+            Self::ReviewList { .. } => OpsCommand::ReviewList,
+            Self::ReviewPass { .. } => OpsCommand::ReviewPass,
+            Self::ReviewRefuse { .. } => OpsCommand::ReviewRefuse,
             Self::Status {} => OpsCommand::Status,
             Self::Reload {} => OpsCommand::Reload,
             Self::Drain {} => OpsCommand::Drain,
@@ -157,6 +223,7 @@ impl Request {
             Self::ChannelEnable { .. } => OpsCommand::ChannelEnable,
             Self::ChannelDisable { .. } => OpsCommand::ChannelDisable,
             Self::Keys { .. } => OpsCommand::Keys,
+            Self::Policy { .. } => OpsCommand::Policy,
             Self::TenantOffboard { .. } => OpsCommand::TenantOffboard,
         }
     }
@@ -249,12 +316,49 @@ pub enum Response {
         /// Lines refused one by one: the line's number from 1, and why.
         refused: Vec<(u64, String)>,
     },
+    /// What an import or a change of a list did, or would do.
+    ListChanged(ListChanged),
+    /// The lists.
+    Lists {
+        /// By name.
+        lists: Vec<ListState>,
+    },
+    /// A table of where numbers are at home is in force.
+    TableImported(TableStatus),
     /// What is, or was, held about a person.
     Subject(SubjectFound),
     /// Why a look-up ends as it does.
     Explained {
         /// What was looked at, in order; no number, no device ID.
         lines: Vec<String>,
+    },
+    /// A payment counts.
+    Paid {
+        /// Whether it was told before.
+        known: bool,
+        /// How the tenant stands.
+        balance: BalanceShown,
+    },
+    /// How tenants stand.
+    Balances {
+        /// Each that pays.
+        balances: Vec<BalanceShown>,
+    },
+    /// What every rule says of a message.
+    RulesExplained(Box<RulesExplained>),
+    /// Messages that wait for staff.
+    Reviews {
+        /// How many there are in all.
+        waiting: u64,
+        /// Some of them, by their ids.
+        messages: Vec<ReviewShown>,
+        /// The id to go on behind, if there are more.
+        next: Option<String>,
+    },
+    /// Staff looked at a message.
+    Reviewed {
+        /// Whether they let it pass.
+        passed: bool,
     },
     /// The state.
     Status(Status),
@@ -296,6 +400,11 @@ pub enum Response {
     Keys {
         /// What.
         keys: KeyAnswer,
+    },
+    /// What came of a command about objects.
+    Policy {
+        /// What.
+        policy: PolicyAnswer,
     },
     /// An account is frozen or let in again.
     AccountSwitched {
@@ -343,7 +452,7 @@ impl Refusal {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Its version.
-    pub version: String,
+    pub version: Box<str>,
     /// Since its start, milliseconds.
     pub uptime_ms: u64,
     /// Whether it drains.
@@ -352,12 +461,36 @@ pub struct Status {
     pub live_messages: u64,
     /// Messages not handed to an SMSC yet.
     pub queued_messages: u64,
+    /// Messages that wait for staff.
+    #[serde(default)]
+    pub waiting_for_review: u64,
     /// Authorizations registered.
     pub authorizations: u64,
+    /// The tables that say where numbers are at home.
+    #[serde(default)]
+    pub places: Box<PlacesStatus>,
     /// The accounts.
     pub accounts: Vec<AccountStatus>,
     /// The channels.
     pub channels: Vec<ChannelStatus>,
+}
+
+/// Which tables say where numbers are at home.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacesStatus {
+    /// By the first seven digits.
+    pub segments: TableStatus,
+    /// Of numbers that another operator serves.
+    pub portability: TableStatus,
+}
+
+/// A table of where numbers are at home.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableStatus {
+    /// How many segments or numbers it knows.
+    pub rows: u64,
+    /// Which one it is: hexadecimal digits of the SM3 of what it says.
+    pub version: String,
 }
 
 /// The state of one account.
@@ -391,6 +524,9 @@ pub struct ChannelStatus {
     /// Whether it takes no more messages though it stays bound.
     #[serde(default)]
     pub draining: bool,
+    /// The line (an object) that lets nothing go out over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shut_by: Option<String>,
     /// Messages waiting for it.
     pub queued: u64,
     /// Submits without a response.
@@ -437,7 +573,15 @@ fn read_all<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Res
     Vec::<String>::deserialize(from)?.iter().map(|id| id.parse().map_err(Error::custom)).collect()
 }
 
+mod balances;
+mod explain;
+mod lists;
 mod subject;
+pub use balances::{BalanceShown, PaymentAsked};
+pub use explain::{
+    ChargeTold, DecidedBefore, ReviewShown, RuleSaid, RulesAsked, RulesExplained, SupposedAsked,
+};
+pub use lists::{ListChangeAsked, ListChanged, ListImportAsked, ListImportMode, ListState};
 pub use subject::{ExplainAsked, Secret, SubjectAsked, SubjectAuthorization, SubjectFound, SubjectMessage};
 
 #[cfg(test)]

@@ -44,6 +44,14 @@ impl App {
         Response::ChannelDrained { drained: unanswered == 0, unanswered, queued }
     }
 
+    /// Lets channels carry what the lines in force say.
+    pub(crate) async fn take_over_lines(&self) {
+        let mut outcomes = Outcomes::default();
+        self.hub.flow.take_over_lines(&mut outcomes);
+        self.channels.lock().await.set_rates(self.hub.flow.gate().policy.policy().lines());
+        self.hub.dispatch(outcomes);
+    }
+
     /// Whether there is such a channel.
     pub(super) fn set_draining(&self, channel: &ChannelId, draining: bool) -> bool {
         let mut outcomes = Outcomes::default();

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use veilgate_config::{BindMode as ConfigMode, Channel, Config, Secret};
 use veilgate_names::ChannelId;
+use veilgate_policy::Lines;
 use veilgate_smpp::pdu::BindMode;
 
 use crate::hub::Hub;
 use crate::settings;
-use crate::south::rate::Rate;
+use crate::south::rate::ChannelRate;
 use crate::south::smsc_link::{self, LinkConfig};
 
 /// See the module.
@@ -26,6 +26,7 @@ pub struct Channels {
 
 struct Running {
     channel: Arc<Channel>,
+    rate: Arc<ChannelRate>,
     stop: watch::Sender<bool>,
     links: JoinSet<()>,
 }
@@ -51,6 +52,14 @@ impl Channels {
         for (id, channel) in wanted {
             self.running.entry(id).or_insert_with(|| start(channel, config, hub));
         }
+        self.set_rates(hub.flow.gate().policy.policy().lines());
+    }
+
+    /// Takes over the rates that lines give their channels.
+    pub fn set_rates(&self, lines: &Lines) {
+        for (id, running) in &self.running {
+            running.rate.set(lines.of_channel(id).and_then(|line| line.rate_per_second));
+        }
     }
 
     /// Unbinds every link and waits until all are gone.
@@ -74,7 +83,7 @@ impl Channels {
 fn start(channel: Arc<Channel>, config: &Config, hub: &Arc<Hub>) -> Running {
     let (stop, stopping) = watch::channel(false);
     let mut links = JoinSet::new();
-    let rate = channel.rate_per_second.map(|rate| Arc::new(Mutex::new(Rate::new(rate))));
+    let rate = Arc::new(ChannelRate::new(channel.rate_per_second));
     let links_up = Arc::new(AtomicU32::new(0));
     if let Some((index, facts)) = hub.flow.channel(&channel.id) {
         let modes = channel.binds.iter().flat_map(|bind| {
@@ -97,7 +106,7 @@ fn start(channel: Arc<Channel>, config: &Config, hub: &Arc<Hub>) -> Running {
                 reconnect_max: channel.reconnect_max,
                 backoff: (config.flow.throttle_backoff_min, config.flow.throttle_backoff_max),
                 write_stall: config.north.write_stall,
-                rate: rate.clone(),
+                rate: Arc::clone(&rate),
                 rate_per_bind: channel.rate_per_bind,
                 facts,
                 links_up: Arc::clone(&links_up),
@@ -105,7 +114,7 @@ fn start(channel: Arc<Channel>, config: &Config, hub: &Arc<Hub>) -> Running {
             links.spawn(smsc_link::run(Arc::clone(hub), Arc::new(link), stopping.clone()));
         }
     }
-    Running { channel, stop, links }
+    Running { channel, rate, stop, links }
 }
 
 fn mode(mode: ConfigMode) -> BindMode {

@@ -12,9 +12,55 @@ use veilgate_names::Monotonic;
 #[derive(Debug)]
 pub struct Rates {
     /// The channel's, shared by its links.
-    pub channel: Option<Arc<Mutex<Rate>>>,
+    pub channel: Arc<ChannelRate>,
     /// The link's own.
     pub link: Option<Rate>,
+}
+
+/// The rate of a channel: as configured, unless its line says otherwise.
+#[derive(Debug, Default)]
+pub struct ChannelRate {
+    configured: Option<NonZeroU32>,
+    now: Mutex<Limited>,
+}
+
+#[derive(Debug, Default)]
+struct Limited {
+    per_second: Option<NonZeroU32>,
+    rate: Option<Rate>,
+}
+
+impl ChannelRate {
+    /// As configured.
+    #[must_use]
+    pub fn new(configured: Option<NonZeroU32>) -> Self {
+        let rate = Self { configured, now: Mutex::default() };
+        rate.set(None);
+        rate
+    }
+
+    /// What the channel's line says from now on.
+    pub fn set(&self, line: Option<NonZeroU32>) {
+        let per_second = line.or(self.configured);
+        let mut now = self.now.lock();
+        if now.per_second != per_second {
+            *now = Limited { per_second, rate: per_second.map(Rate::new) };
+        }
+    }
+
+    fn take(&self, wanted: usize, at: Monotonic) -> usize {
+        self.now.lock().rate.as_mut().map_or(wanted, |rate| rate.take(wanted, at))
+    }
+
+    fn give_back(&self, count: usize) {
+        if let Some(rate) = &mut self.now.lock().rate {
+            rate.give_back(count);
+        }
+    }
+
+    fn next_at(&self) -> Option<Monotonic> {
+        self.now.lock().rate.as_ref().map(Rate::next_at)
+    }
 }
 
 const SECOND: u64 = 1_000_000_000;
@@ -36,7 +82,7 @@ impl Rates {
     #[must_use]
     pub fn take(&mut self, wanted: usize, now: Monotonic) -> usize {
         let own = self.link.as_mut().map_or(wanted, |rate| rate.take(wanted, now));
-        let granted = self.channel.as_ref().map_or(own, |rate| rate.lock().take(own, now));
+        let granted = self.channel.take(own, now);
         if let Some(rate) = &mut self.link {
             rate.give_back(own - granted);
         }
@@ -51,16 +97,14 @@ impl Rates {
         if let Some(rate) = &mut self.link {
             rate.give_back(count);
         }
-        if let Some(rate) = &self.channel {
-            rate.lock().give_back(count);
-        }
+        self.channel.give_back(count);
     }
 
     /// When one more may go, if there is a rate.
     #[must_use]
     pub fn next_at(&self) -> Option<Monotonic> {
         let own = self.link.as_ref().map(Rate::next_at);
-        own.max(self.channel.as_ref().map(|rate| rate.lock().next_at()))
+        own.max(self.channel.next_at())
     }
 }
 
@@ -138,9 +182,8 @@ mod tests {
 
     #[test]
     fn the_slower_of_two_rates_counts_and_the_other_loses_nothing() {
-        let channel = Arc::new(Mutex::new(rate(200)));
-        let link =
-            |per_second: u32| Rates { channel: Some(Arc::clone(&channel)), link: Some(rate(per_second)) };
+        let channel = Arc::new(ChannelRate::new(NonZeroU32::new(200)));
+        let link = |per_second: u32| Rates { channel: Arc::clone(&channel), link: Some(rate(per_second)) };
         let (mut slow, mut fast) = (link(40), link(1000));
         assert_eq!(slow.take(9, at(0)), 2);
         assert_eq!(fast.take(9, at(0)), 8);
@@ -148,8 +191,20 @@ mod tests {
         fast.give_back(8);
         assert_eq!(fast.take(50, at(0)), 8);
         assert_eq!(fast.next_at(), Some(Monotonic(at(5).0 + 1)));
-        let mut free = Rates { channel: None, link: None };
+        let mut free = Rates { channel: Arc::default(), link: None };
         assert_eq!((free.take(7, at(0)), free.next_at()), (7, None));
+    }
+
+    #[test]
+    fn a_line_overrides_what_is_configured_until_it_says_nothing_more() {
+        let channel = Arc::new(ChannelRate::new(NonZeroU32::new(200)));
+        let mut link = Rates { channel: Arc::clone(&channel), link: None };
+        channel.set(NonZeroU32::new(1000));
+        assert_eq!(link.take(99, at(0)), 50);
+        channel.set(NonZeroU32::new(1000));
+        assert_eq!(link.take(99, at(0)), 0, "the same again gives nothing more");
+        channel.set(None);
+        assert_eq!(link.take(99, at(0)), 10);
     }
 
     #[test]

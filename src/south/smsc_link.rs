@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -21,6 +20,7 @@ use veilgate_flow::{
 };
 use veilgate_ledger::{Actor, AuditEvent};
 use veilgate_names::{ChannelId, MessageId, Monotonic, Octets};
+use veilgate_policy::LineState;
 use veilgate_smpp::codec::{Address, CString, Status, Tag, Tlvs};
 use veilgate_smpp::pdu::{Bind, BindMode};
 use veilgate_smpp::session::{CloseReason, Event, Session, SessionConfig, State};
@@ -33,7 +33,7 @@ use super::submit::{nameless, submit};
 use crate::clock;
 use crate::hub::{Hub, LinkBox};
 use crate::south::pace::Pace;
-use crate::south::rate::{Rate, Rates};
+use crate::south::rate::{ChannelRate, Rate, Rates};
 use crate::tcp::prepare;
 use crate::telemetry::events::{ChannelDown, ChannelThrottled, ChannelUp, ReceiptOdd, ReplyUnattributed};
 use crate::telemetry::metrics::ChannelMetrics;
@@ -77,7 +77,7 @@ pub struct LinkConfig {
     /// How long the SMSC may leave written octets unread.
     pub write_stall: Duration,
     /// The channel's rate, shared by its links.
-    pub rate: Option<Arc<Mutex<Rate>>>,
+    pub rate: Arc<ChannelRate>,
     /// Submits a second on this link.
     pub rate_per_bind: Option<std::num::NonZeroU32>,
     /// How the SMSC writes things.
@@ -187,7 +187,7 @@ impl Link {
             cancellations: FxHashMap::default(),
             data: HashSet::default(),
             unwritten_since: None,
-            rates: Rates { channel: config.rate.clone(), link: config.rate_per_bind.map(Rate::new) },
+            rates: Rates { channel: Arc::clone(&config.rate), link: config.rate_per_bind.map(Rate::new) },
             rate_pause: None,
             refused: None,
             up: false,
@@ -608,10 +608,24 @@ impl Link {
         self.events.push(LinkEvent::Notice { keys, notice, sequence });
     }
 
+    /// What an SMSC hears whose channel's line takes nothing from people: not now, or never.
+    fn refused_by_line(&self) -> Option<Status> {
+        let policy = self.hub.flow.gate().policy.policy();
+        let line = policy.lines().of_channel(&self.config.channel)?;
+        match line.state {
+            _ if !line.may_receive() => Some(Status::RX_P_APPN),
+            LineState::Disabled => Some(Status::RX_T_APPN),
+            LineState::Active | LineState::Draining => None,
+        }
+    }
+
     fn reply(&mut self, sequence: u32, incoming: &Incoming<'_>, at: Moment, turn: &mut Turn) {
         self.metrics.replies.inc();
         if self.hub.space.is_low() {
             return self.answer(sequence, Status::RX_T_APPN);
+        }
+        if let Some(refused) = self.refused_by_line() {
+            return self.answer(sequence, refused);
         }
         let waiting = Waiting { peer: self.mailbox.id, sequence };
         match self.hub.flow.reply(incoming, waiting, at, turn) {

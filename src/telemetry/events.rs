@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::panic::Location;
 use std::time::Duration;
 
-use veilgate_names::{AccountId, ChannelId, MessageId};
+use veilgate_names::{AccountId, ChannelId, MessageId, ObjectId};
 use veilgate_store::Space;
 
 use super::Telemetry;
@@ -152,6 +152,36 @@ events! {
         /// How many there are.
         keys: usize,
     } counts |_event, metrics| metrics.reloads_refused.inc();
+
+    /// The objects that rules are made of were changed, and the new policy is in force.
+    PolicyChanged INFO "policy changed" {
+        /// Its number.
+        policy: u64,
+        /// Objects that are new.
+        added: u64,
+        /// Objects that are others.
+        changed: u64,
+        /// Objects that are gone.
+        removed: u64,
+        /// From the request until it was in force.
+        took_ms: Duration,
+    } counts |_event, metrics| metrics.policy.changes.inc();
+
+    /// A change of objects was refused; the policy stays.
+    PolicyRefused WARN "policy not changed" {
+        /// What was wrong with it, how many things.
+        mistakes: u64,
+        /// Whether the journal is what took nothing.
+        journal: bool,
+    } counts |_event, metrics| metrics.policy.refusals.inc();
+
+    /// A request to the ops API had no token, or a wrong one.
+    OpsTokenRefused WARN "ops API refused" {
+        /// From where.
+        peer: IpAddr,
+        /// Whether the source is locked out for a minute now.
+        locked: bool,
+    } counts |_event, metrics| metrics.policy.tokens_refused.inc();
 
     /// A thread panicked.
     Panicked ERROR "panic" {
@@ -440,6 +470,22 @@ events! {
         /// The user id of the process that asked.
         actor_uid: Option<u32>,
     };
+
+    /// Staff paid in for a tenant, or took out.
+    BalanceChanged INFO "paid in for a tenant, or taken out" {
+        /// Whose balance.
+        tenant: ObjectId,
+        /// Whether it was taken out.
+        taken_out: bool,
+        /// The user id of the process that asked.
+        actor_uid: Option<u32>,
+    };
+
+    /// A tenant's balance has come below its mark.
+    BalanceLow WARN "balance low" {
+        /// Whose.
+        tenant: ObjectId,
+    } counts |_event, metrics| metrics.balances_low.inc();
 
     /// A command came on the ops socket.
     OpsCalled INFO "ops command" {

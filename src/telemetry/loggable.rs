@@ -7,7 +7,8 @@ use std::time::Duration;
 use tracing::Value;
 use tracing::field::{DebugValue, DisplayValue};
 use veilgate_names::{
-    AccountId, AccountKind, ChannelId, EnterpriseId, FinalState, KeyId, MessageId, PlatformId, Reason,
+    AccountId, AccountKind, ChannelId, EnterpriseId, FinalState, KeyId, MessageId, ObjectId, PlatformId,
+    Reason,
 };
 use veilgate_store::Space;
 
@@ -86,6 +87,7 @@ loggable! {
     ChannelId, &'a str, |value| value.as_str();
     EnterpriseId, &'a str, |value| value.as_str();
     PlatformId, &'a str, |value| value.as_str();
+    ObjectId, &'a str, |value| value.as_str();
     KeyId, &'a str, |value| value.as_str();
     KeyName, &'a str, |value| value.0.as_str();
     Reason, &'static str, |value| value.name();

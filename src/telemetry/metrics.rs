@@ -3,6 +3,7 @@
 
 mod account;
 mod channel;
+mod policy;
 mod process;
 mod space;
 
@@ -25,6 +26,7 @@ use veilgate_names::{AccountId, ChannelId, FinalState};
 
 pub use account::AccountMetrics;
 pub use channel::ChannelMetrics;
+pub use policy::PolicyMetrics;
 pub use space::SpaceMetrics;
 
 use super::words::{
@@ -49,6 +51,8 @@ pub struct Metrics {
     pub storage_failures: Counters<StorageUse>,
     /// Room left on disk.
     pub space: SpaceMetrics,
+    /// Which policy is in force.
+    pub policy: PolicyMetrics,
     /// Imports done.
     pub imports: Counters<ImportKind>,
     /// Authorizations revoked.
@@ -59,6 +63,8 @@ pub struct Metrics {
     pub purged: Counter,
     /// Accounts that seemed to guess recipients.
     pub guessing_alarms: Counter,
+    /// Balances that came below their mark.
+    pub balances_low: Counter,
     /// Configurations taken over.
     pub reloads: Counter,
     /// Configurations not taken over.
@@ -101,6 +107,8 @@ pub struct FlowMetrics {
     pub parked: Gauge,
     /// Those of them that wait for their time.
     pub scheduled: Gauge,
+    /// Messages that wait for staff.
+    pub in_review: Gauge,
     /// Final states.
     pub finals: Counters<FinalState>,
     /// Submits whose outcome will not be known.
@@ -174,6 +182,7 @@ impl Metrics {
             ),
             storage_failures: words(into, "storage_failures", "Failures to store something", "storage"),
             space: SpaceMetrics::new(into),
+            policy: PolicyMetrics::new(into),
             imports: words(into, "imports", "Imports done", "kind"),
             revocations: counter(into, "revocations", "Authorizations revoked"),
             authorizations: gauge(into, "authorizations", "Authorizations registered"),
@@ -183,6 +192,7 @@ impl Metrics {
                 "guessing_alarms",
                 "Times an account named more recipients who do not exist than is allowed",
             ),
+            balances_low: counter(into, "balances_low", "Times a tenant's balance came below its mark"),
             reloads: counter(into, "reloads", "Configurations taken over while running"),
             reloads_refused: counter(into, "reloads_refused", "Configurations not taken over while running"),
             panics: counter(into, "panics", "Panics"),
@@ -258,6 +268,7 @@ impl FlowMetrics {
             queued: gauge(into, "messages_queued", "Messages not handed to an SMSC yet"),
             parked: gauge(into, "messages_parked", "Messages that wait on disk"),
             scheduled: gauge(into, "messages_scheduled", "Messages that wait for their time"),
+            in_review: gauge(into, "messages_in_review", "Messages that wait for staff"),
             finals: words(into, "messages_final", "Final states of messages", "state"),
             outcomes_unknown: counter(
                 into,

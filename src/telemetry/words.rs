@@ -240,10 +240,16 @@ words! {
     ImportKind {
         /// The subscriber feed.
         Identity = "identity",
+        /// The segment table.
+        Segments = "segments",
+        /// The portability table.
+        Portability = "portability",
         /// Authorizations.
         Authorizations = "authorizations",
         /// Keys of encrypted device IDs.
         EdiKeys = "edi_keys",
+        /// Entries of a black or white list.
+        List = "list",
     }
 
     /// What needs storage.
@@ -258,6 +264,8 @@ words! {
         Identity = "identity",
         /// The authorization registry.
         Authorizations = "authorizations",
+        /// Black and white lists.
+        Lists = "lists",
     }
 
     /// A command on the ops socket.
@@ -270,8 +278,24 @@ words! {
         IdentityImport = "identity-import",
         /// Apply changes to the subscriber feed.
         IdentityChanges = "identity-changes",
+        /// Import entries of a list.
+        ListsImport = "lists-import",
+        /// Put single entries on a list, or take them off.
+        ListsChange = "lists-change",
+        /// Tell about lists.
+        ListsShow = "lists-show",
+        /// Import the segment table.
+        SegmentsImport = "segments-import",
+        /// Import the portability table.
+        PortabilityImport = "portability-import",
+        /// Pay in for a tenant, or take out.
+        BalancePay = "balance-pay",
+        /// Tell how tenants that pay stand.
+        BalanceShow = "balance-show",
         /// Tell the state.
         Status = "status",
+        /// Tell or change the objects that rules are made of.
+        Policy = "policy",
         /// Read the configuration again.
         Reload = "reload",
         /// Finish and stop.
@@ -296,6 +320,14 @@ words! {
         SubjectReport = "subject-report",
         /// End and erase what is held about such a person.
         SubjectDelete = "subject-delete",
+        /// List messages that wait for staff.
+        ReviewList = "review-list",
+        /// Let one pass.
+        ReviewPass = "review-pass",
+        /// Refuse one.
+        ReviewRefuse = "review-refuse",
+        /// Tell what every rule says of a message.
+        PolicyExplain = "policy-explain",
         /// Tell why device IDs mean somebody or nobody.
         IdentityExplain = "identity-explain",
         /// A line that is no command.

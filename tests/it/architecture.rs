@@ -16,7 +16,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("identity", &["names", "smpp"]),
     ("admission", &["names", "notary"]),
     ("ledger", &["names", "notary"]),
-    ("flow", &["admission", "identity", "ledger", "names", "notary", "smpp", "store"]),
+    ("policy", &["names"]),
+    ("flow", &["admission", "identity", "ledger", "names", "notary", "policy", "smpp", "store"]),
     ("config", &["names"]),
     ("simulators", &["names"]),
     (
@@ -29,6 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "ledger",
             "names",
             "notary",
+            "policy",
             "simulators",
             "smpp",
             "store",
@@ -46,7 +48,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sealed_for_cdr", &["routing/flow/src/cdr.rs"]),
     ("subscriber_of", &["routing/flow/src/reply/attribution.rs"]),
     ("holder_of", &["src/ops/subject.rs"]),
+    ("list_key_of", &["src/ops/lists.rs"]),
     ("expose_to_ingress", &["routing/identity/src/ingress.rs"]),
+    // Coarse: a place, no number. Whoever asks a contact for it is named here.
+    ("place", &["routing/flow/src/ruling.rs"]),
 ];
 
 #[test]

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 mod authorization_json;
 #[path = "../../fuzz/checks/config_toml.rs"]
 mod config_toml;
+#[path = "../../fuzz/checks/contact_records.rs"]
+mod contact_records;
 #[path = "../../fuzz/checks/identity_feed.rs"]
 mod identity_feed;
 #[path = "../../fuzz/checks/journal_records.rs"]
@@ -16,8 +18,22 @@ mod journal_records;
 mod journal_segment;
 #[path = "../../fuzz/checks/ledger_lines.rs"]
 mod ledger_lines;
+#[path = "../../fuzz/checks/list_file.rs"]
+mod list_file;
 #[path = "../../fuzz/checks/pdu_decode.rs"]
 mod pdu_decode;
+#[path = "../../fuzz/checks/place_tables.rs"]
+mod place_tables;
+#[path = "../../fuzz/checks/policy_balances.rs"]
+mod policy_balances;
+#[path = "../../fuzz/checks/policy_objects.rs"]
+mod policy_objects;
+#[path = "../../fuzz/checks/policy_templates.rs"]
+mod policy_templates;
+#[path = "../../fuzz/checks/policy_windows.rs"]
+mod policy_windows;
+#[path = "../../fuzz/checks/policy_words.rs"]
+mod policy_words;
 #[path = "../../fuzz/checks/session_receive.rs"]
 mod session_receive;
 #[path = "../../fuzz/checks/text_parse.rs"]
@@ -34,14 +50,22 @@ struct Target {
     changes: u32,
 }
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 19] = [
     Target { name: "authorization_json", check: authorization_json::check, changes: 200 },
     Target { name: "config_toml", check: config_toml::check, changes: 100 },
+    Target { name: "contact_records", check: contact_records::check, changes: 200 },
     Target { name: "identity_feed", check: identity_feed::check, changes: 100 },
     Target { name: "journal_records", check: journal_records::check, changes: 30 },
     Target { name: "journal_segment", check: journal_segment::check, changes: 30 },
     Target { name: "ledger_lines", check: ledger_lines::check, changes: 200 },
+    Target { name: "list_file", check: list_file::check, changes: 200 },
     Target { name: "pdu_decode", check: pdu_decode::check, changes: 200 },
+    Target { name: "place_tables", check: place_tables::check, changes: 10 },
+    Target { name: "policy_balances", check: policy_balances::check, changes: 300 },
+    Target { name: "policy_objects", check: policy_objects::check, changes: 200 },
+    Target { name: "policy_templates", check: policy_templates::check, changes: 50 },
+    Target { name: "policy_windows", check: policy_windows::check, changes: 200 },
+    Target { name: "policy_words", check: policy_words::check, changes: 25 },
     Target { name: "session_receive", check: session_receive::check, changes: 100 },
     Target { name: "text_parse", check: text_parse::check, changes: 300 },
     Target { name: "text_split", check: text_split::check, changes: 300 },

@@ -618,6 +618,7 @@ fn skeleton(smscs: &[Running]) -> toml::Table {
         platforms = [{{ id = "notary-1", proof = "optional" }}]
         enterprises = [{{ id = "ent-1" }}, {{ id = "ent-2" }}]
         ops = {{ listen = "127.0.0.1:0" }}
+        policy = {{ shipped_limits = false }}
         [[accounts]]
         system_id = "notary"
         kind = "notary"

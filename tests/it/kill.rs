@@ -120,6 +120,7 @@ data_dir = "data"
 edi_keys = [{{ kid = "k1", key_file = "k1.hex" }}]
 platforms = [{{ id = "notary-1", proof = "optional" }}]
 enterprises = [{{ id = "ent-1" }}]
+policy = {{ shipped_limits = false }}
 [north]
 listen = "{north}"
 [[accounts]]

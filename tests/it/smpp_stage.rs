@@ -229,6 +229,9 @@ key_file = "edi-k1.hex"
 [journal]
 engine = "memory"
 
+[policy]
+shipped_limits = false
+
 [ops]
 listen = "127.0.0.1:0"
 

@@ -110,6 +110,10 @@ def enterprise(peer):
 def configuration(ports, password_hash):
     parts = [f"""data_dir = "data"
 
+# Peers write to the same few people again and again.
+[policy]
+shipped_limits = false
+
 [[edi_keys]]
 kid = "k1"
 key_file = "edi-k1.hex"

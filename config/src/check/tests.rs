@@ -279,6 +279,10 @@ fn channels_and_limits_fit_together() {
         "veilgate.toml:30: ops.ready_channels: more than there are channels",
     );
     refuses_appended(
+        "[ops]\ntoken_file = \"tokens\"\nlisten = \"0.0.0.0:9464\"\n",
+        "veilgate.toml:30: ops.token_file: tokens go over plain HTTP: the API needs ops.listen on the loopback, behind whatever ends TLS",
+    );
+    refuses_appended(
         "[flow]\ndefault_validity = \"200h\"\n",
         "veilgate.toml:30: flow.default_validity: more than max_validity",
     );

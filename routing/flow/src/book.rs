@@ -16,6 +16,7 @@ mod restoring;
 mod tests;
 
 pub(crate) use parked::{Cause, Picked, Search, Ticket, Wanted};
+pub(crate) use queues::Uncarried;
 pub(crate) use restoring::Found;
 
 use std::collections::BTreeSet;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use veilgate_names::{
-    AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, Octets, Reason,
+    AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, ObjectId, Octets, Reason,
 };
 use veilgate_smpp::text::receipt::IdKey;
 use veilgate_store::Space;
@@ -35,7 +36,7 @@ use self::parking::Crowd;
 use crate::correlate::{Correlate, ReceiptFact};
 use crate::delivery::Notice;
 use crate::fair::{FairQueue, Lanes};
-use crate::groups::{Candidate, Routes};
+use crate::groups::{Candidate, Freight, Routes};
 use crate::health::{Health, Pulse};
 use crate::live::{Ended, Live, Moment};
 use crate::notice::Noticed;
@@ -116,6 +117,8 @@ pub struct ChannelState {
     pub enabled: bool,
     /// Whether it takes no more messages, though it stays bound.
     pub draining: bool,
+    /// The object that lets nothing go out over it, if one does.
+    pub shut_by: Option<ObjectId>,
     /// How it is.
     pub health: Health,
     /// How many links are bound.
@@ -247,7 +250,12 @@ impl Book {
 
     /// Whether a route leads to any channel that is switched on.
     pub(crate) fn has_route(&self, route: u16) -> bool {
-        self.routes.is_open(route)
+        self.routes.is_open(route, None)
+    }
+
+    /// Whether a route leads to any channel that is switched on and carries such messages.
+    pub(crate) fn has_route_for(&self, route: u16, freight: Freight<'_>) -> bool {
+        self.routes.is_open(route, Some(freight))
     }
 
     /// Adds a durable message and queues it.
@@ -275,11 +283,9 @@ impl Book {
             }
         }
         let max = entry.pulse.allowance(max, at.mono);
-        let max = if self.routes.candidates.get(usize::from(channel)).is_some_and(|one| one.draining) {
-            0
-        } else {
-            max
-        };
+        let is_shut = |one: &Candidate| one.draining || !one.sends();
+        let is_shut = self.routes.candidates.get(usize::from(channel)).is_some_and(is_shut);
+        let max = if is_shut { 0 } else { max };
         let mut cost = 0;
         while cost < max {
             let Some(id) = entry.queue.pop(&self.lanes) else { break };

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use sm3::{Digest, Sm3};
 use veilgate_admission::Registered;
-use veilgate_identity::Class;
-use veilgate_ledger::{Cdr, CdrKind, Coding, NetworkText, Sm3Hash};
+use veilgate_identity::{Class, Contact};
+use veilgate_ledger::{Cdr, CdrKind, Charged, Coding, Decided, NetworkName, NetworkText, Sm3Hash};
 use veilgate_names::{ChannelId, FinalState, MessageId};
+use veilgate_policy::Settled;
 
 use crate::delivery::Content;
 use crate::directory::NumberRules;
@@ -15,7 +16,13 @@ use crate::flow::Flow;
 use crate::live::{Ended, Moment};
 
 impl Flow {
-    pub(crate) fn cdr_of_message(&self, ended: &Ended, channel: Option<&ChannelId>) -> Cdr {
+    /// `settled` is what it cost.
+    pub(crate) fn cdr_of_message(
+        &self,
+        ended: &Ended,
+        channel: Option<&ChannelId>,
+        settled: Option<&Settled>,
+    ) -> Cdr {
         let authorization = &ended.authorization;
         let tenant = Some(authorization.enterprise().clone());
         let sealed = ended.contact.as_ref().and_then(|contact| {
@@ -47,7 +54,33 @@ impl Flow {
             reason: ended.reason,
             attempts: u16::from(ended.attempts),
             billed: ended.billable.unwrap_or(ended.answered.is_some()),
+            decided: Some(Box::new(self.decided(ended, settled))),
             ..self.cdr_of(authorization, ended.done_at)
+        }
+    }
+
+    fn decided(&self, ended: &Ended, settled: Option<&Settled>) -> Decided {
+        let decision = &*ended.ruled.decision;
+        let place = ended.contact.as_ref().and_then(Contact::place).map(|place| {
+            let gazetteer = self.gate.identity.gazetteer();
+            let names = [gazetteer.province(place), gazetteer.city(place), gazetteer.operator(place)];
+            names.map(NetworkName::new)
+        });
+        Decided {
+            category: decision.category,
+            signature: decision.signature.clone(),
+            template: decision.template.clone(),
+            flagged: decision.flagged,
+            place,
+            policy: decision.policy,
+            rule: decision.rule.and_then(|rule| NetworkText::new(rule.name().as_bytes())),
+            rule_object: decision.object.clone(),
+            charge: decision.charge.as_ref().map(|charge| Charged {
+                payer: charge.payer.clone(),
+                plan: charge.plan.clone(),
+                amount: settled.map_or(0, |settled| settled.charged),
+                reserved: charge.millis,
+            }),
         }
     }
 
@@ -108,6 +141,7 @@ impl Flow {
             attempts: 0,
             billed: false,
             node: self.node.clone(),
+            decided: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod committed;
 mod deletions;
 mod links;
 mod long;
+mod policy;
 mod recall;
 mod records;
 mod waking;
@@ -21,6 +22,7 @@ use veilgate_ledger::NodeName;
 use veilgate_names::{
     AccountId, AccountKind, ChannelId, MessageId, Monotonic, Reason, ServiceNumber, Timestamp,
 };
+use veilgate_policy::Engine;
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
 use veilgate_smpp::text::encoding::DefaultAlphabet;
@@ -32,6 +34,7 @@ use crate::delivery::{Attempt, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::ended::Ends;
 use crate::erasing::Erasing;
+use crate::groups::Freight;
 use crate::live::{Body, Live, Moment};
 use crate::long::{Long, NorthPart};
 use crate::message::{Cleared, Received};
@@ -41,6 +44,7 @@ use crate::record::{MessageRecord, Next};
 use crate::refusal::Refusal;
 use crate::repeats::Repeats;
 use crate::reply::Parts;
+use crate::review::Reviews;
 use crate::schedule::is_for_another_day;
 use crate::seal::Seals;
 use crate::segments::Segments;
@@ -65,6 +69,8 @@ pub struct Gate {
     pub directory: ArcSwap<Directory>,
     /// Who does not want to hear from whom.
     pub opt_outs: OptOuts,
+    /// The carrier's rules.
+    pub policy: Arc<Engine>,
 }
 
 /// See the module.
@@ -83,6 +89,8 @@ pub struct Flow {
     /// Taken after the book, where both are.
     pub(crate) ends: Mutex<Ends>,
     pub(crate) repeats: Mutex<Repeats>,
+    /// What waits for staff.
+    pub(crate) reviews: Reviews,
     /// When messages may be searched by addresses again.
     pub(crate) next_search: Mutex<Monotonic>,
     /// Messages accepted, not ended, also those not in the book yet.
@@ -172,6 +180,7 @@ impl Flow {
             erasing: Arc::default(),
             ends: Mutex::new(ends),
             repeats: Mutex::new(Repeats::new(max_repeats)),
+            reviews: Reviews::default(),
             next_search: Mutex::new(Monotonic(0)),
             next_id: AtomicU64::new(first_id),
             undeleted: Mutex::default(),
@@ -205,7 +214,13 @@ impl Flow {
         directory.set_places(book.set_routes(directory.routes()));
         book.reroute(|number| directory.rules(number).map(|rules| directory.place(rules)));
         self.gate.directory.store(Arc::new(directory));
+        book.set_lines(&self.gate.policy.policy(), outcomes);
         book.rebalance(outcomes);
+    }
+
+    /// Takes over what the policy in force says of channels.
+    pub fn take_over_lines(&self, outcomes: &mut Outcomes) {
+        self.book.lock().set_lines(&self.gate.policy.policy(), outcomes);
     }
 
     /// A channel's index, by which links speak of it.
@@ -271,6 +286,8 @@ impl Flow {
             return self.segment(account, &origin, received, at, turn);
         }
         let reference = received.reference();
+        let id = origin.id.unwrap_or_else(|| self.next_id());
+        let origin = Origin { id: Some(id), ..origin };
         let mut found = None;
         let mut slot = None;
         let mut pin = None;
@@ -286,16 +303,15 @@ impl Flow {
             .and_then(|admitted| {
                 self.shares.check_of(admitted.enterprise()).map(|()| admitted).map_err(Refusal::from)
             })
-            .and_then(|admitted| admitted.resolve(&self.gate, at, &mut pin))
-            .and_then(|resolved| resolved.clear(&self.gate, at, &mut slot));
+            .and_then(|admitted| admitted.screen(&self.gate, id, at))
+            .and_then(|screened| screened.resolve(&self.gate, at, &mut pin))
+            .and_then(|resolved| resolved.clear(&self.gate, id, at, &mut slot));
         if let Some(authorization) = found {
             self.put_pending(authorization, turn)?;
         }
-        if let Some(record) = slot {
-            self.put_slot(record, turn)?;
-        }
-        self.put_pin(pin, turn)?;
-        let id = self.journal(account, origin, cleared?, at, turn)?;
+        let id = self.put_cleared(slot, pin, cleared, turn, |cleared, turn| {
+            self.journal(account, origin, cleared, at, turn)
+        })?;
         if let Some((key, _)) = repeat {
             self.remember_submit(account, key, id, at.wall, turn);
         }
@@ -327,7 +343,11 @@ impl Flow {
         let directory = self.gate.directory.load();
         let route = directory.place(&cleared.number);
         let ordered = directory.is_ordered(&cleared.number, &sender.account);
-        if !self.book.lock().has_route(route) {
+        let freight = Freight {
+            enterprise: cleared.authorization.enterprise(),
+            category: cleared.ruled.decision.category,
+        };
+        if !self.book.lock().has_route_for(route, freight) {
             return Err(Reason::NoRoute.into());
         }
         let id = origin.id.unwrap_or_else(|| self.next_id());
@@ -344,6 +364,7 @@ impl Flow {
             body: cleared.body,
             member: origin.member,
             scheduled_at: cleared.scheduled_at,
+            ruled: cleared.ruled,
             north,
         };
         let counted = self.count_now(&cleared.authorization, record.scheduled_at, at.wall)?;
@@ -378,6 +399,7 @@ impl Flow {
             counted_on: counted.day,
             planned_end: None,
             member: record.member,
+            ruled: record.ruled,
             long: Long::of(record.north),
         });
         self.shares.enter(live.authorization.enterprise());

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use veilgate_names::ChannelId;
+use veilgate_names::{Category, ChannelId, EnterpriseId};
+use veilgate_policy::{LineRules, Policy};
 
 use crate::health::Health;
 
@@ -46,6 +47,15 @@ pub(crate) struct Candidate {
     pub(crate) health: Health,
     /// Its circuit is open and one message may try it.
     pub(crate) probe: bool,
+    /// What staff say that it carries; everything, if nothing is said.
+    pub(crate) line: Option<LineRules>,
+}
+
+/// Whose message it is and what it is for: what a line asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Freight<'a> {
+    pub(crate) enterprise: &'a EnterpriseId,
+    pub(crate) category: Category,
 }
 
 /// A member's place among the channels.
@@ -70,6 +80,8 @@ pub(crate) struct Routes {
     routes: Vec<Route>,
     /// Channels that want a probe; almost always none.
     probes: u32,
+    /// The policy whose lines the candidates have; `None` if no channel has one.
+    policy: Option<Arc<Policy>>,
 }
 
 /// How good a member has to be.
@@ -85,11 +97,19 @@ enum Bar {
 
 impl Candidate {
     pub(crate) fn new(weight: u32, enabled: bool) -> Self {
-        Self { weight, up: false, enabled, draining: false, health: Health::Healthy, probe: false }
+        Self {
+            weight,
+            up: false,
+            enabled,
+            draining: false,
+            health: Health::Healthy,
+            probe: false,
+            line: None,
+        }
     }
 
     fn passes(&self, bar: Bar) -> bool {
-        let open = self.enabled && !self.draining && self.weight > 0;
+        let open = self.enabled && !self.draining && self.weight > 0 && self.sends();
         match bar {
             Bar::Usable => open && self.up && self.health != Health::Unhealthy,
             Bar::Up => open && self.up,
@@ -102,6 +122,11 @@ impl Candidate {
         self.passes(Bar::Usable)
     }
 
+    /// Whether staff let anything go out over it.
+    pub(crate) fn sends(&self) -> bool {
+        self.line.as_ref().is_none_or(LineRules::sends)
+    }
+
     /// Whether it will take messages once it is bound.
     pub(crate) fn is_open(&self) -> bool {
         self.passes(Bar::Enabled)
@@ -110,7 +135,7 @@ impl Candidate {
 
 impl Default for Routes {
     fn default() -> Self {
-        let mut routes = Self { candidates: Vec::new(), routes: Vec::new(), probes: 0 };
+        let mut routes = Self { candidates: Vec::new(), routes: Vec::new(), probes: 0, policy: None };
         routes.set(&RouteRules::all(), |_| None);
         routes
     }
@@ -141,10 +166,32 @@ impl Routes {
         }
     }
 
-    /// Whether any channel of a route is switched on.
-    pub(crate) fn is_open(&self, route: u16) -> bool {
+    /// Takes over the lines of the channels, which have these names.
+    pub(crate) fn set_lines<'a>(
+        &mut self,
+        policy: &Arc<Policy>,
+        channels: impl Iterator<Item = &'a ChannelId>,
+    ) {
+        for (candidate, channel) in self.candidates.iter_mut().zip(channels) {
+            candidate.line = policy.lines().of_channel(channel).cloned();
+        }
+        self.policy = (!policy.lines().is_empty()).then(|| Arc::clone(policy));
+    }
+
+    /// Whether a channel carries such messages, be it up or not.
+    pub(crate) fn carries(&self, channel: u16, freight: Freight<'_>) -> bool {
+        let line = self.candidate(channel).and_then(|one| one.line.as_ref());
+        let (Some(line), Some(policy)) = (line, &self.policy) else { return true };
+        policy.carries(line, freight.enterprise, freight.category)
+    }
+
+    /// Whether any channel of a route is switched on; with a freight, for such messages.
+    pub(crate) fn is_open(&self, route: u16, freight: Option<Freight<'_>>) -> bool {
         let seats = self.routes.get(usize::from(route)).map_or(&[][..], |route| &route.seats);
-        seats.iter().any(|seat| self.candidate(seat.channel).is_some_and(Candidate::is_open))
+        seats.iter().any(|seat| {
+            self.candidate(seat.channel).is_some_and(Candidate::is_open)
+                && freight.is_none_or(|freight| self.carries(seat.channel, freight))
+        })
     }
 
     /// Whether a route leads to another usable channel than this one.
@@ -171,16 +218,26 @@ impl Routes {
 
     /// The channel a message takes, other than `avoid` if there is another: of the first priority where somebody can,
     /// by smooth weighted round-robin, or by `key`, so that all with one key go one way. Without anybody who can, it
-    /// waits at one who might later. `None`: every channel of the route is switched off.
-    pub(crate) fn choose(&mut self, route: u16, key: Option<u64>, avoid: Option<u16>) -> Option<u16> {
-        let Self { candidates, routes, probes } = self;
+    /// waits at one who might later. `None`: every channel of the route is switched off, or carries no such messages.
+    pub(crate) fn choose(
+        &mut self,
+        route: u16,
+        key: Option<u64>,
+        avoid: Option<u16>,
+        freight: Freight<'_>,
+    ) -> Option<u16> {
+        let Self { candidates, routes, probes, policy } = self;
+        let carries = |one: &Candidate| match (&one.line, &*policy) {
+            (Some(line), Some(policy)) => policy.carries(line, freight.enterprise, freight.category),
+            _ => true,
+        };
         let seats = &mut routes.get_mut(usize::from(route))?.seats;
         if *probes > 0 && key.is_none() {
             let wanted = |seat: &&Seat| {
                 Some(seat.channel) != avoid
                     && candidates
                         .get(usize::from(seat.channel))
-                        .is_some_and(|one| one.probe && one.passes(Bar::Up))
+                        .is_some_and(|one| one.probe && one.passes(Bar::Up) && carries(one))
             };
             if let Some(channel) = seats.iter().find(wanted).map(|seat| seat.channel) {
                 self.want_probe(channel, false);
@@ -189,8 +246,8 @@ impl Routes {
         }
         [Bar::Usable, Bar::Up, Bar::Enabled]
             .into_iter()
-            .find_map(|bar| choose_at(candidates, seats, bar, key, avoid))
-            .or_else(|| avoid.and_then(|_| self.choose(route, key, None)))
+            .find_map(|bar| choose_at(candidates, seats, |one| one.passes(bar) && carries(one), key, avoid))
+            .or_else(|| avoid.and_then(|_| self.choose(route, key, None, freight)))
     }
 
     fn candidate(&self, channel: u16) -> Option<&Candidate> {
@@ -202,12 +259,12 @@ impl Routes {
 fn choose_at(
     candidates: &[Candidate],
     seats: &mut [Seat],
-    bar: Bar,
+    is_good: impl Fn(&Candidate) -> bool,
     key: Option<u64>,
     avoid: Option<u16>,
 ) -> Option<u16> {
     let weight = |seat: &Seat| {
-        let one = candidates.get(usize::from(seat.channel)).filter(|one| one.passes(bar))?;
+        let one = candidates.get(usize::from(seat.channel)).filter(|one| is_good(one))?;
         // Who is degraded gets a quarter of what it would.
         let share = if one.health == Health::Degraded { 1 } else { 4 };
         (Some(seat.channel) != avoid).then(|| share * i64::from(seat.weight.unwrap_or(one.weight)))

@@ -80,7 +80,7 @@ impl Flow {
         self.let_go(&held, at, outcomes);
     }
 
-    fn hold_one(&self, store: &dyn Store, id: MessageId, at: Moment, held: &mut Vec<MessageId>) {
+    pub(crate) fn hold_one(&self, store: &dyn Store, id: MessageId, at: Moment, held: &mut Vec<MessageId>) {
         let is_here = self.book.lock().live(id).is_some();
         if !is_here && matches!(self.hold(store, id, at), Ok(true)) {
             held.push(id);

@@ -3,14 +3,19 @@
 
 use veilgate_names::{AuthorizationId, ServiceNumber, Timestamp};
 
+use crate::ruling::Ruled;
+
 /// See the module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Label {
     pub(crate) service_number: ServiceNumber,
+    pub(crate) accepted_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) scheduled_at: Option<Timestamp>,
     /// Its authorization's [`tag_of`].
     pub(crate) tag: u32,
+    /// What the carrier's rules said of it.
+    pub(crate) ruled: Ruled,
 }
 
 /// A short stand-in for an authorization's id, to sort out which messages a revocation may concern (FNV-1a). Two may have

@@ -14,9 +14,11 @@ use veilgate_names::{
 
 use veilgate_smpp::text::receipt::IdKey;
 
+use crate::groups::Freight;
 use crate::long::{Long, NorthPart};
 use crate::multi::Member;
 use crate::record::Next;
+use crate::ruling::Ruled;
 use crate::service::ServiceType;
 use crate::split::segments_of;
 use crate::state::{Event, Life, Phase};
@@ -98,6 +100,7 @@ pub(crate) struct Live {
     /// How it ends: kept so that an end that could not be written is tried again as it was.
     pub(crate) planned_end: Option<(FinalState, Option<Reason>, u16)>,
     pub(crate) member: Member,
+    pub(crate) ruled: Ruled,
     /// What only a text of several parts has.
     pub(crate) long: Option<Box<Long>>,
 }
@@ -167,6 +170,7 @@ pub(crate) struct Ended {
     /// Who waits for that receipt's answer; nobody any more if it came early.
     pub(crate) receipt: Option<crate::turn::Waiting<LinkId>>,
     pub(crate) member: Member,
+    pub(crate) ruled: Ruled,
     /// What only a text of several parts has.
     pub(crate) long: Option<Box<Long>>,
 }
@@ -187,6 +191,11 @@ impl Live {
     pub(crate) fn parts_key(&self) -> Option<u64> {
         let (text, _) = self.long.as_ref()?.part_of()?;
         Some(FxBuildHasher.hash_one(text.0) >> 16)
+    }
+
+    /// What a channel's line asks of it.
+    pub(crate) fn freight(&self) -> Freight<'_> {
+        Freight { enterprise: self.authorization.enterprise(), category: self.ruled.decision.category }
     }
 
     /// Whether it is a part of a text.
@@ -257,6 +266,7 @@ impl Live {
             by_receipt: false,
             receipt: None,
             member: self.member,
+            ruled: self.ruled.clone(),
             long: self.long.clone(),
         })
     }

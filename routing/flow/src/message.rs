@@ -1,4 +1,4 @@
-//! A message's way in, as types in order: [`Received`] -> [`Admitted`] -> [`Resolved`] -> [`Cleared`], which alone
+//! A message's way in, as types in order: [`Received`] -> [`Admitted`] -> [`Judged`] -> [`Resolved`] -> [`Cleared`], which alone
 //! can be journalled. Cheap and anonymous checks come first; nothing is decrypted for a request that is refused
 //! anyway. Fields are private: only `admit` makes an `Admitted`.
 
@@ -7,11 +7,14 @@ use std::sync::Arc;
 use veilgate_admission::{Account, Registered, ShortForm, Tenant};
 use veilgate_identity::{Asking, Contact, PinRecord};
 use veilgate_names::{
-    AccountKind, EnterpriseId, Extension, Octets, PlatformId, Reason, Service, ServiceNumber, Timestamp,
+    AccountKind, EnterpriseId, Extension, MessageId, ObjectId, Octets, PlatformId, Reason, Service,
+    ServiceNumber, Timestamp,
 };
+use veilgate_policy::{ContactRecord, Permit, Screened, Taken, Verdict};
 use veilgate_smpp::codec::{Address, CString, OctetString, Status, Tag, Tlvs};
 use veilgate_smpp::pdu::{DataSm, SubmitSm};
 use veilgate_smpp::side::North;
+use veilgate_smpp::text::encoding::{DefaultAlphabet, encode_text};
 use veilgate_smpp::text::udh::{Segment, UserDataHeader};
 
 use crate::content::judge;
@@ -22,9 +25,11 @@ use crate::multi::Member;
 use crate::recipient::{Recipient, Short};
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
+use crate::ruling::{Asked, Review, Ruled, first, person, text_of};
 use crate::schedule::{Times, is_for_another_day};
 use crate::segments::segment_of;
 use crate::service::ServiceType;
+use crate::split::segments_of;
 
 /// The user data header indicator of `esm_class`.
 const UDHI: u8 = Body::HEADER;
@@ -38,6 +43,9 @@ pub(crate) struct Received<'a> {
     body: Body,
     /// `user_message_reference`.
     reference: Option<u16>,
+    template: Option<ObjectId>,
+    /// What goes into the template, JSON.
+    params: Option<Box<str>>,
 }
 
 /// A message that its authorization covers and its account may send.
@@ -47,14 +55,25 @@ pub(crate) struct Admitted<'a> {
     number: NumberRules,
 }
 
+/// A message that the rules allow as far as nobody need be known for them.
+pub(crate) struct Judged<'a> {
+    admitted: Admitted<'a>,
+    text: Option<String>,
+    screened: Screened,
+}
+
 /// A message whose recipient is known and may be contacted.
 pub(crate) struct Resolved<'a> {
-    admitted: Admitted<'a>,
+    judged: Judged<'a>,
     contact: Contact,
 }
 
 /// A message that may be journalled.
 pub(crate) struct Cleared {
+    pub(crate) id: MessageId,
+    pub(crate) ruled: Ruled,
+    /// The person's contact, to be written with the message.
+    pub(crate) counted: Option<ContactRecord>,
     pub(crate) authorization: Arc<Registered>,
     pub(crate) number: NumberRules,
     pub(crate) extension: Extension,
@@ -88,6 +107,8 @@ impl<'a> Received<'a> {
         Ok(Self {
             recipient: Recipient::parse(kind, &pdu.destination, &pdu.tlvs)?,
             reference: pdu.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.short()),
+            template: template(&pdu.tlvs)?,
+            params: params(&pdu.tlvs)?,
             source: source(&pdu.source)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
             times,
@@ -123,6 +144,8 @@ impl<'a> Received<'a> {
         Ok(Self {
             recipient: Recipient::parse(kind, &destination, &pdu.tlvs)?,
             reference: pdu.tlvs.find(Tag::USER_MESSAGE_REFERENCE).and_then(|tlv| tlv.short()),
+            template: template(&pdu.tlvs)?,
+            params: params(&pdu.tlvs)?,
             source: source(&source_address)?,
             registered_delivery: registered_delivery(pdu.registered_delivery.0)?,
             times: Times::read(&[], &[], rules, at.wall)?,
@@ -223,6 +246,8 @@ pub(crate) fn admit_whole(
         registered_delivery: record.registered_delivery,
         times: Times { scheduled_at: record.scheduled_at, expires_at: record.expires_at },
         reference: None,
+        template: record.ruled.decision.template.clone(),
+        params: None,
         body: record.body,
     };
     received.check_covered(authorization, number.number, gate, at.wall)?;
@@ -253,11 +278,53 @@ impl<'a> Admitted<'a> {
             scheduled_at: received.times.scheduled_at,
             body: received.body,
             member: Member::default(),
+            // The text is judged when it is whole.
+            ruled: Ruled::naming(received.template, at.wall),
             north: Vec::new(),
         };
         (authorization, number, record)
     }
 
+    /// Asks the carrier's rules for which nobody need be known, now that the text is whole. A text that is empty is made of
+    /// the template it names.
+    pub(crate) fn screen(mut self, gate: &Gate, id: MessageId, at: Moment) -> Result<Judged<'a>, Refusal> {
+        judge(&self.received.body)?;
+        self.render(gate)?;
+        let asked = self.asked(text_of(&self.received.body));
+        let occasion = first(id, self.received.times.scheduled_at, at);
+        let screened = gate.policy.screen(&asked.question(), occasion).map_err(|refused| refused.reason)?;
+        let text = asked.text;
+        Ok(Judged { admitted: self, text, screened })
+    }
+
+    fn render(&mut self, gate: &Gate) -> Result<(), Refusal> {
+        let Received { template: Some(template), params, body, .. } = &mut self.received else {
+            return Ok(());
+        };
+        if body.text.is_empty() {
+            let rendered = gate.policy.render(template, params.as_deref(), self.authorization.enterprise());
+            let text = rendered.map_err(|refused| refused.reason)?;
+            let mut octets = Vec::with_capacity(text.len());
+            body.data_coding = encode_text(&text, DefaultAlphabet::Gsm7, &mut octets);
+            body.text = Octets::from(octets);
+        }
+        Ok(())
+    }
+
+    fn asked(&self, text: Option<String>) -> Asked<'_> {
+        let Received { body, template, params, .. } = &self.received;
+        Asked {
+            enterprise: self.authorization.enterprise(),
+            number: self.number.number,
+            text,
+            template: template.as_ref(),
+            params: params.as_deref(),
+            segments: segments_of(body).into(),
+        }
+    }
+}
+
+impl<'a> Judged<'a> {
     /// Decrypts the device IDs and finds whom they meant on the day of consent, if that may be contacted now.
     /// `pin` gets what is to be stored with the message.
     pub(crate) fn resolve(
@@ -266,49 +333,76 @@ impl<'a> Admitted<'a> {
         at: Moment,
         pin: &mut Option<PinRecord>,
     ) -> Result<Resolved<'a>, Refusal> {
-        let (contact, record) = resolve(&self.authorization, gate, at.wall)?;
+        let (contact, record) = resolve(&self.admitted.authorization, gate, at.wall)?;
         *pin = record;
-        Ok(Resolved { admitted: self, contact })
+        Ok(Resolved { judged: self, contact })
     }
 }
 
 impl Resolved<'_> {
-    /// Asks what the text says and whether the person refused such messages, and gives the message its reply address.
-    /// Lists, frequency, region and balance join here.
+    /// Asks whether the person refused such messages, gives the message its reply address, and asks the rules about the
+    /// person: lists, region, frequency, balance. What they put off leaves later.
     pub(crate) fn clear(
         self,
         gate: &Gate,
+        id: MessageId,
         at: Moment,
         record: &mut Option<veilgate_identity::SlotRecord>,
     ) -> Result<Cleared, Refusal> {
-        let Admitted { received, authorization, number } = self.admitted;
-        judge(&received.body)?;
-        if gate.opt_outs.block(self.contact.subscriber(), number.number, &authorization) {
+        let Self { judged: Judged { admitted, text, screened }, contact } = self;
+        let (number, authorization) = (&admitted.number, &admitted.authorization);
+        if gate.opt_outs.block(contact.subscriber(), number.number, authorization) {
             return Err(Reason::OptOut.into());
         }
-        let allocated = gate
-            .slots
-            .allocate(
-                number.number,
-                number.extension_digits,
-                self.contact.subscriber(),
-                authorization.id(),
-                at.wall,
-            )
-            .map_err(|_| Reason::NoSlot)?;
+        let digits = number.extension_digits;
+        let slots = &gate.slots;
+        let allocated =
+            slots.allocate(number.number, digits, contact.subscriber(), authorization.id(), at.wall);
+        let allocated = allocated.map_err(|_| Reason::NoSlot)?;
         *record = allocated.record;
-        let facts = ContentFacts::of(&received.body);
+        let times = admitted.received.times;
+        let asked = admitted.asked(text);
+        let occasion = first(id, times.scheduled_at, at);
+        let permit = gate.policy.clear(screened, &asked.question(), &person(&contact, gate), occasion);
+        let permit = permit.map_err(|refused| refused.reason)?;
+        let facts = ContentFacts::of(&admitted.received.body);
+        let scheduled_at = leaves_at(&permit, &times).inspect_err(|_| {
+            let _ = gate.policy.give_back(&Taken {
+                message: id,
+                enterprise: admitted.authorization.enterprise(),
+                subscriber: None,
+                segments: facts.segments.into(),
+                charge: permit.decision.charge.as_ref(),
+                at: at.wall,
+            });
+        })?;
+        let ruled = Ruled::new(&permit, Review::None, at.wall);
+        let counted = permit.contact;
+        let Admitted { received, authorization, number } = admitted;
         Ok(Cleared {
+            id,
+            ruled,
+            counted,
             authorization,
             number,
             extension: allocated.extension,
-            contact: self.contact,
+            contact,
             registered_delivery: received.registered_delivery,
-            expires_at: received.times.expires_at,
-            scheduled_at: received.times.scheduled_at,
-            body: received.body,
+            expires_at: times.expires_at,
+            scheduled_at,
             facts,
+            body: received.body,
         })
+    }
+}
+
+/// When a message leaves that the rules allow or put off. One that waits for staff leaves when they say so, or never.
+fn leaves_at(permit: &Permit, times: &Times) -> Result<Option<Timestamp>, Reason> {
+    match permit.decision.verdict {
+        Verdict::Defer(until) if until >= times.expires_at => Err(Reason::WindowCategory),
+        Verdict::Defer(until) => Ok(Some(until)),
+        Verdict::Hold => Ok(Some(times.expires_at)),
+        Verdict::Allow | Verdict::Refuse(_) => Ok(times.scheduled_at),
     }
 }
 
@@ -374,6 +468,19 @@ fn register_short(
     let directory = gate.directory.load();
     let profile = directory.platform(platform).ok_or(Reason::NotPermitted)?;
     gate.registry.register_short(form, platform, profile, now).map(|done| done.authorization)
+}
+
+fn template(tlvs: &Tlvs<'_>) -> Result<Option<ObjectId>, Refusal> {
+    let refused = Refusal::field(Status::RINVOPTPARAMVAL);
+    let named = tlvs.find(Tag::TEMPLATE_ID).map(|tlv| tlv.value.as_bytes());
+    let name = |octets| std::str::from_utf8(octets).ok().and_then(|name| ObjectId::parse(name).ok());
+    named.map(|octets| name(octets).ok_or(refused)).transpose()
+}
+
+fn params(tlvs: &Tlvs<'_>) -> Result<Option<Box<str>>, Refusal> {
+    let refused = Refusal::field(Status::RINVOPTPARAMVAL);
+    let params = tlvs.find(Tag::PARAMS).map(|tlv| std::str::from_utf8(tlv.value.as_bytes()));
+    params.transpose().map(|params| params.map(Box::from)).map_err(|_| refused)
 }
 
 fn source<'a>(address: &Address<'a>) -> Result<&'a str, Refusal> {

@@ -127,6 +127,13 @@ pub(crate) fn holds_sealed(space: Space) -> bool {
         | Space::Pin
         | Space::OptOut
         | Space::Usage => true,
-        Space::State | Space::Meta | Space::Cdr | Space::Repeat => false,
+        Space::State
+        | Space::Meta
+        | Space::Cdr
+        | Space::Repeat
+        | Space::Contact
+        | Space::Balance
+        | Space::Charge
+        | Space::Object => false,
     }
 }

@@ -14,6 +14,7 @@ use crate::label::{Label, tag_of_octets};
 use crate::live::{Body, Live};
 use crate::long::NorthPart;
 use crate::multi::Member;
+use crate::ruling::Ruled;
 use crate::service::ServiceType;
 
 const VERSION: u8 = 1;
@@ -46,6 +47,8 @@ pub(crate) struct MessageRecord {
     pub(crate) member: Member,
     /// Not to be sent before.
     pub(crate) scheduled_at: Option<Timestamp>,
+    /// What the carrier's rules said of it.
+    pub(crate) ruled: Ruled,
     /// The parts it came in from the north; none if it came whole.
     pub(crate) north: Vec<NorthPart>,
 }
@@ -97,6 +100,7 @@ impl MessageRecord {
             scheduled_at: live.scheduled_at,
             body: live.body.clone()?,
             member: live.member,
+            ruled: live.ruled.clone(),
             north: live.north().to_vec(),
         })
     }
@@ -114,6 +118,9 @@ impl MessageRecord {
         w.i64(self.accepted_at.0);
         w.i64(self.expires_at.0);
         w.i64(self.scheduled_at.map_or(NOT_SCHEDULED, |at| at.0));
+        let mut ruled = Vec::with_capacity(64);
+        self.ruled.write(&mut ruled);
+        w.bytes(&ruled);
         w.u8(self.body.data_coding);
         w.u8(self.body.esm_class);
         w.u8(self.body.protocol_id);
@@ -144,9 +151,10 @@ impl MessageRecord {
         let (_account, _kind) = (r.bytes()?, r.u8()?);
         let tag = tag_of_octets(r.bytes()?);
         let service_number = ServiceNumber::parse(r.text()?).map_err(|_| RecordError)?;
-        let (_extension, _registered_delivery, _accepted_at) = (r.bytes()?, r.u8()?, r.i64()?);
-        let expires_at = Timestamp(r.i64()?);
-        Ok(Label { service_number, expires_at, scheduled_at: scheduled(r.i64()?), tag })
+        let (_extension, _registered_delivery, accepted_at) = (r.bytes()?, r.u8()?, Timestamp(r.i64()?));
+        let (expires_at, scheduled_at) = (Timestamp(r.i64()?), scheduled(r.i64()?));
+        let ruled = Ruled::read(r.bytes()?)?;
+        Ok(Label { service_number, accepted_at, expires_at, scheduled_at, tag, ruled })
     }
 
     pub(crate) fn read(bytes: &[u8], text: Octets) -> Result<Self, RecordError> {
@@ -161,6 +169,7 @@ impl MessageRecord {
             accepted_at: Timestamp(r.i64()?),
             expires_at: Timestamp(r.i64()?),
             scheduled_at: scheduled(r.i64()?),
+            ruled: Ruled::read(r.bytes()?)?,
             body: Body {
                 data_coding: r.u8()?,
                 esm_class: r.u8()?,
@@ -422,6 +431,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
     use crate::label::tag_of;
+    use crate::ruling::NEVER;
 
     fn message() -> MessageRecord {
         MessageRecord {
@@ -444,6 +454,7 @@ mod tests {
             },
             member: Member { index: 1, of: 3 },
             scheduled_at: Some(Timestamp(3)),
+            ruled: Ruled::unasked(NEVER),
             north: vec![NorthPart { id: MessageId(7), registered_delivery: 2, accepted_at: Timestamp(5) }],
         }
     }
@@ -460,6 +471,8 @@ mod tests {
         }
         let label = Label {
             service_number: message().service_number,
+            accepted_at: message().accepted_at,
+            ruled: message().ruled,
             expires_at: message().expires_at,
             scheduled_at: message().scheduled_at,
             tag: tag_of(&message().authorization),

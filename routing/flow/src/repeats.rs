@@ -101,8 +101,8 @@ impl Flow {
     ) -> Option<(RepeatKey, Waiting<SessionId>)> {
         let (reference, part) = reference?;
         account.config().dedupe?;
-        // A member of a list has its id already.
-        let from = origin.answer.filter(|_| origin.id.is_none())?;
+        // A list is not known by its reference.
+        let from = origin.answer.filter(|_| origin.member.of == 0)?;
         Some((RepeatKey::of(account, reference, authorization?.id(), part), from))
     }
 

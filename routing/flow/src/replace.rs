@@ -16,6 +16,7 @@ use crate::message::registered_delivery;
 use crate::query::Asked;
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
+use crate::ruling::Review;
 use crate::schedule::Times;
 use crate::state::Phase;
 use crate::turn::{Outcomes, SessionId, Step, Turn, Waiting};
@@ -174,6 +175,10 @@ impl Flow {
 fn replace(book: &mut Book, id: MessageId, new: Replacement, at: Moment) -> Option<Replaced> {
     let before = book.replace(id, new, at)?;
     let live = book.live(id)?;
+    // Staff let another text pass.
+    if live.ruled.review == Review::Passed {
+        live.ruled.review = Review::None;
+    }
     Some(Replaced {
         id,
         before,

@@ -64,7 +64,7 @@ impl Flow {
         turn: &mut Turn,
         outcomes: &mut Outcomes,
     ) -> Result<Restored, StoreError> {
-        let mut restored = self.restore_registry(store)?;
+        let mut restored = self.restore_registry(store, at)?;
         self.each(store, Space::Delivery, &mut restored, |flow, entry| {
             let id = message_id(&entry.key)?;
             let Behind { tenant, open, plain } = flow.seals.open_behind(Class::Alias, &entry.value)?;
@@ -93,7 +93,7 @@ impl Flow {
     }
 
     /// What is only looked up by its name.
-    fn restore_registry(&self, store: &dyn Store) -> Result<Restored, StoreError> {
+    fn restore_registry(&self, store: &dyn Store, at: Moment) -> Result<Restored, StoreError> {
         let mut restored = Restored::default();
         for (space, kind) in [
             (Space::Revocation, RecordSpace::Revocation),
@@ -113,6 +113,7 @@ impl Flow {
         restored.pins = self.walk(store, Space::Pin, &mut restored.damaged, |key, value| {
             self.gate.identity.pins().restore(key, &open(value)?).map_err(|_| RecordError)
         })?;
+        self.restore_policy(store, at, &mut restored.damaged)?;
         restored.opt_outs = self.walk(store, Space::OptOut, &mut restored.damaged, |key, value| {
             self.gate.opt_outs.restore(key, &open(value)?)
         })?;
@@ -120,7 +121,7 @@ impl Flow {
     }
 
     /// Takes every record of a space, several at a time and in no order; gives how many did.
-    fn walk(
+    pub(crate) fn walk(
         &self,
         store: &dyn Store,
         space: Space,
@@ -207,6 +208,7 @@ impl Flow {
         let state = state.map(StateRecord::read).transpose()?;
         let live = self.live(id, record, at)?;
         self.shares.enter(live.authorization.enterprise());
+        self.reserve_again(&live.ruled, live.accepted_at);
         self.place(live, state, at, turn, outcomes, restored);
         Ok(())
     }
@@ -263,6 +265,7 @@ impl Flow {
             answered: None,
             deadline: at.mono,
             counted_on: day_of(record.accepted_at),
+            ruled: record.ruled,
             planned_end: None,
             member: record.member,
         })

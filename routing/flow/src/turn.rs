@@ -7,6 +7,7 @@ use veilgate_admission::Registered;
 use veilgate_identity::PinRecord;
 use veilgate_ledger::Cdr;
 use veilgate_names::{AccountId, ChannelId, FinalState, MessageId, Reason};
+use veilgate_policy::Settled;
 use veilgate_store::{Batch, Space};
 
 use veilgate_identity::SlotRecord;
@@ -205,6 +206,8 @@ pub(crate) struct End {
     /// The receipts for the other parts of a text that came in several.
     pub(crate) more: Vec<Arc<Delivery>>,
     pub(crate) cdr: Arc<Cdr>,
+    /// What it cost.
+    pub(crate) settled: Option<Settled>,
 }
 
 /// What the shell has to do after a commit: answers to write, sessions to wake, lines to append.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use veilgate_names::{AccountId, Timestamp};
+use veilgate_policy::Record;
 use veilgate_store::{Space, Store, StoreError};
 
 use crate::flow::Flow;
@@ -35,6 +36,22 @@ impl Flow {
     /// Writes down that an account is no longer frozen.
     pub fn delete_frozen(&self, account: &AccountId, turn: &mut Turn) {
         turn.delete(Space::Meta, &frozen_key(account));
+    }
+
+    /// Puts or deletes a record of the objects that staff manage.
+    pub fn write_object(&self, key: &[u8], value: Option<&[u8]>, turn: &mut Turn) {
+        match value {
+            Some(value) => turn.put(Space::Object, key, value),
+            None => turn.delete(Space::Object, key),
+        }
+    }
+
+    /// Writes down a record about the balance of a tenant.
+    pub fn write_balance(&self, record: &Record, turn: &mut Turn) {
+        match &record.value {
+            Some(value) => turn.put(Space::Balance, &record.key, value),
+            None => turn.delete(Space::Balance, &record.key),
+        }
     }
 
     /// `done` is told whether the turn became durable.

@@ -10,8 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use veilgate_names::{
-    AccountId, AsOf, AuthorizationId, ChannelId, EncryptedDeviceId, EnterpriseId, Extension, FinalState,
-    MessageId, NameError, Octets, PlatformId, Reason, ServiceNumber, Timestamp,
+    AccountId, AsOf, AuthorizationId, Category, ChannelId, EncryptedDeviceId, EnterpriseId, Extension,
+    FinalState, MessageId, NameError, ObjectId, Octets, PlatformId, Reason, ServiceNumber, Timestamp,
 };
 
 use crate::beijing;
@@ -21,7 +21,7 @@ use crate::hash::{Sm3Hash, push_hex};
 pub(crate) const VERSION: &str = "1";
 
 /// The columns, in order.
-pub(crate) const COLUMNS: [&str; 29] = [
+pub(crate) const COLUMNS: [&str; 43] = [
     "ver",
     "cdr_id",
     "kind",
@@ -51,6 +51,20 @@ pub(crate) const COLUMNS: [&str; 29] = [
     "attempts",
     "bill_flag",
     "node",
+    "category",
+    "signature_id",
+    "template_id",
+    "flagged",
+    "province",
+    "city",
+    "operator",
+    "policy",
+    "rule",
+    "rule_object",
+    "payer",
+    "price_plan",
+    "amount",
+    "reserved",
 ];
 
 /// A call detail record of a short message.
@@ -112,6 +126,72 @@ pub struct Cdr {
     pub billed: bool,
     /// The gateway node that wrote this.
     pub node: NodeName,
+    /// What the carrier's rules said; `None` of what no rule was asked about.
+    pub decided: Option<Box<Decided>>,
+}
+
+/// What the carrier's rules said of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// What it was for.
+    pub category: Category,
+    /// Its signature's object.
+    pub signature: Option<ObjectId>,
+    /// Its template.
+    pub template: Option<ObjectId>,
+    /// A word list marked it.
+    pub flagged: bool,
+    /// Province, city and operator of the number, where known: in the carrier's own copy only.
+    pub place: Option<[NetworkName; 3]>,
+    /// The number of the policy it was decided by.
+    pub policy: u64,
+    /// The rule that put it off last, or refused it.
+    pub rule: Option<NetworkText>,
+    /// That rule's object.
+    pub rule_object: Option<ObjectId>,
+    /// What it cost; `None` where nothing is charged.
+    pub charge: Option<Charged>,
+}
+
+/// What a message cost, and whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charged {
+    /// The tenant that pays.
+    pub payer: ObjectId,
+    /// By which plan.
+    pub plan: ObjectId,
+    /// What was charged, in thousandths of a yuan (厘).
+    pub amount: u64,
+    /// What was reserved for it when it came; the rest was given back.
+    pub reserved: u64,
+}
+
+/// A name of the segment table: at most 64 octets without commas, quotes and control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkName(Box<str>);
+
+impl NetworkName {
+    /// The longest kept, in octets.
+    pub const MAX: usize = 64;
+
+    /// Takes a name, without what could not stand in a column.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let mut kept = String::with_capacity(name.len());
+        for character in name.chars().filter(|one| !one.is_control() && !matches!(one, ',' | '"')) {
+            if kept.len() + character.len_utf8() > Self::MAX {
+                break;
+            }
+            kept.push(character);
+        }
+        Self(kept.into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Which way a message went.
@@ -278,8 +358,43 @@ impl Cdr {
         line.number(self.attempts.into());
         line.text(if self.billed { "1" } else { "0" });
         line.text(self.node.as_str());
+        match &self.decided {
+            Some(decided) => decided.write(&mut line),
+            None => (0..DECIDED).for_each(|_| line.text("")),
+        }
         out.push(b'\n');
     }
+}
+
+/// The columns of [`Decided`].
+const DECIDED: usize = 14;
+
+impl Decided {
+    fn write(&self, line: &mut LineWriter<'_>) {
+        line.text(self.category.name());
+        line.text(name(self.signature.as_ref()));
+        line.text(name(self.template.as_ref()));
+        line.text(if self.flagged { "1" } else { "0" });
+        for place in 0..3 {
+            line.text(self.place.as_ref().and_then(|names| names.get(place)).map_or("", NetworkName::as_str));
+        }
+        line.wide(self.policy);
+        line.text(self.rule.as_ref().map_or("", NetworkText::as_str));
+        line.text(name(self.rule_object.as_ref()));
+        match &self.charge {
+            None => (0..4).for_each(|_| line.text("")),
+            Some(charge) => {
+                line.text(charge.payer.as_str());
+                line.text(charge.plan.as_str());
+                line.wide(charge.amount);
+                line.wide(charge.reserved);
+            }
+        }
+    }
+}
+
+fn name(id: Option<&ObjectId>) -> &str {
+    id.map_or("", ObjectId::as_str)
 }
 
 impl fmt::Debug for Cdr {
@@ -330,6 +445,10 @@ impl LineWriter<'_> {
         if let Some(value) = value {
             write(self.out, value);
         }
+    }
+
+    fn wide(&mut self, value: u64) {
+        self.text(&value.to_string());
     }
 
     fn number(&mut self, value: u32) {

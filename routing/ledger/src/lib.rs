@@ -10,9 +10,12 @@ mod lines;
 pub use audit::anchor::{Anchor, AnchorError, Position};
 pub use audit::chain::{Chain, ResumeError, Tail, last_whole_line};
 pub use audit::event::{
-    Actor, ActorName, AuditEvent, BindMode, CaseId, ConfigPart, RefusedBind, SubjectCause,
+    Actor, ActorName, AuditEvent, BindMode, CaseId, ConfigPart, ListAct, PlaceTable, RefusedBind, RulesAct,
+    SubjectCause,
 };
 pub use audit::verify::{Broken, BrokenKind, Expectation, Verified, verify};
 pub use cdr::file::{CarrierName, CdrBroken, CdrFault, CdrFile, CdrFileError, CdrSummary, verify_cdr};
-pub use cdr::{Cdr, CdrKind, Coding, DeviceIdKind, NetworkText, NodeName, reason_named};
+pub use cdr::{
+    Cdr, CdrKind, Charged, Coding, Decided, DeviceIdKind, NetworkName, NetworkText, NodeName, reason_named,
+};
 pub use hash::Sm3Hash;

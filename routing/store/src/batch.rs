@@ -11,7 +11,7 @@ use crate::error::{Bound, Damage, StoreError};
 use crate::space::Space;
 
 /// The longest key, in octets. A key has at least one.
-pub const MAX_KEY: usize = 64;
+pub const MAX_KEY: usize = 80;
 /// The longest value, in octets. A value may be empty.
 pub const MAX_VALUE: usize = 1 << 20;
 /// The longest batch, in octets as [`Batch::octets`] counts them.

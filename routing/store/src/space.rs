@@ -31,11 +31,19 @@ pub enum Space {
     Repeat,
     /// Parts of messages from the north that wait for the others.
     Segment,
+    /// Who was contacted when and by whom, as keyed and short marks: kept as long as a limit counts it, by message.
+    Contact,
+    /// What tenants paid in, the sums of what they were charged, and how much of their quotas is used.
+    Balance,
+    /// What a message was charged, until it is in the sum.
+    Charge,
+    /// Objects that staff manage: the rules. Rarely written, as long-lived as the rule.
+    Object,
 }
 
 impl Space {
     /// Every space, in the order of the tags.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Message,
         Self::State,
         Self::Delivery,
@@ -50,6 +58,10 @@ impl Space {
         Self::OptOut,
         Self::Repeat,
         Self::Segment,
+        Self::Contact,
+        Self::Balance,
+        Self::Charge,
+        Self::Object,
     ];
 
     /// Whether a scan meets the records in the order of their keys. In the others it meets them in an order of the
@@ -66,13 +78,24 @@ impl Space {
                 | Self::OptOut
                 | Self::Usage
                 | Self::Repeat
+                | Self::Balance
         )
     }
 
     /// Whether keys are identifiers that the gateway numbers itself, which name nobody.
     #[must_use]
     pub const fn has_own_ids(self) -> bool {
-        matches!(self, Self::Message | Self::State | Self::Delivery | Self::Reply | Self::Cdr | Self::Segment)
+        matches!(
+            self,
+            Self::Message
+                | Self::State
+                | Self::Delivery
+                | Self::Reply
+                | Self::Cdr
+                | Self::Segment
+                | Self::Contact
+                | Self::Charge
+        )
     }
 
     /// Its name in logs and reports.
@@ -93,6 +116,10 @@ impl Space {
             Self::Usage => "usage",
             Self::Repeat => "repeat",
             Self::Segment => "segment",
+            Self::Contact => "contact",
+            Self::Balance => "balance",
+            Self::Charge => "charge",
+            Self::Object => "object",
         }
     }
 
@@ -114,6 +141,10 @@ impl Space {
             Self::Usage => 11,
             Self::Repeat => 13,
             Self::Segment => 14,
+            Self::Contact => 15,
+            Self::Balance => 16,
+            Self::Charge => 17,
+            Self::Object => 18,
         }
     }
 
@@ -135,6 +166,10 @@ impl Space {
             11 => Self::Usage,
             13 => Self::Repeat,
             14 => Self::Segment,
+            15 => Self::Contact,
+            16 => Self::Balance,
+            17 => Self::Charge,
+            18 => Self::Object,
             _ => return None,
         })
     }

@@ -102,7 +102,7 @@ pub struct Page {
 /// One record of a page.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// 1 to 64 octets.
+    /// 1 to 80 octets.
     pub key: Box<[u8]>,
     /// Up to 1 MiB.
     pub value: Box<[u8]>,

@@ -51,7 +51,7 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { stopped.await.unwrap_or(()) };
         let probe: Arc<dyn Probe> = Arc::<State>::clone(&state);
-        let served = tokio::spawn(serve(listener, telemetry, probe, stopped));
+        let served = tokio::spawn(serve(listener, telemetry, probe, None, stopped));
         Self { address, state, stop, served }
     }
 

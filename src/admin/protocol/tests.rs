@@ -6,7 +6,10 @@ use veilgate_ledger::ActorName;
 
 use crate::keys::KeyCommand;
 
-use super::{Call, ChannelStatus, MAX_REQUEST, MAX_RESPONSE, Refusal, Request, Response, Status};
+use super::{
+    BalanceShown, Call, ChannelStatus, MAX_REQUEST, MAX_RESPONSE, PaymentAsked, Refusal, Request, Response,
+    Status, TableStatus,
+};
 
 fn every_request() -> Vec<(Request, &'static str)> {
     let id = AuthorizationId::parse("au-1").unwrap();
@@ -32,7 +35,15 @@ fn every_request() -> Vec<(Request, &'static str)> {
             Request::IdentityImport { bindings: path.clone(), tenures: "/feed/b.csv".into() },
             r#"{"bindings":"/feed/a.csv","command":"identity-import","tenures":"/feed/b.csv"}"#,
         ),
-        (Request::IdentityChanges { path }, r#"{"command":"identity-changes","path":"/feed/a.csv"}"#),
+        (
+            Request::IdentityChanges { path: path.clone() },
+            r#"{"command":"identity-changes","path":"/feed/a.csv"}"#,
+        ),
+        (
+            Request::SegmentsImport { path: path.clone() },
+            r#"{"command":"segments-import","path":"/feed/a.csv"}"#,
+        ),
+        (Request::PortabilityImport { path }, r#"{"command":"portability-import","path":"/feed/a.csv"}"#),
         (
             Request::AuthorizationsImport {
                 platform: Some(platform),
@@ -132,6 +143,10 @@ fn responses_are_one_line_and_read_back() {
             Response::Imported { put: 1, tenures: 0, refused: vec![(3, "SCHEMA".to_owned())] },
             r#"{"result":"imported","put":1,"tenures":0,"refused":[[3,"SCHEMA"]]}"#,
         ),
+        (
+            Response::TableImported(TableStatus { rows: 1, version: "00ff".to_owned() }),
+            r#"{"result":"table-imported","rows":1,"version":"00ff"}"#,
+        ),
         (Response::Status(status), r#"{"result":"status","version":"#),
         (Response::Reloaded { accounts: 1, channels: 2, others: 3 }, r#"{"result":"reloaded","#),
         (
@@ -149,4 +164,41 @@ fn responses_are_one_line_and_read_back() {
     }
     let long = Response::refused(&"x".repeat(MAX_RESPONSE));
     assert!(long.to_line().len() < 100);
+}
+
+#[test]
+fn what_is_asked_and_told_of_balances_is_one_line_and_reads_back() {
+    let [tenant, reference] = ["ent-1", "bank-17"].map(|name| name.parse().unwrap());
+    let pay = Request::BalancePay(PaymentAsked { tenant, reference, millis: -45 });
+    let line = r#"{"command":"balance-pay","millis":-45,"reference":"bank-17","tenant":"ent-1"}"#;
+    for (request, line) in [
+        (pay, line),
+        (Request::BalanceShow { tenant: None }, r#"{"command":"balance-show"}"#),
+        (
+            Request::BalanceShow { tenant: Some("ent-1".parse().unwrap()) },
+            r#"{"command":"balance-show","tenant":"ent-1"}"#,
+        ),
+    ] {
+        let call = Call { request, actor: None };
+        assert_eq!(String::from_utf8(call.to_line().unwrap()).unwrap().trim_end(), line);
+        assert_eq!(Call::parse(line.as_bytes()), Ok(call));
+    }
+    for line in [
+        r#"{"command":"balance-pay","millis":1,"reference":"r","tenant":"13800138000"}"#,
+        r#"{"command":"balance-pay","millis":1.5,"reference":"r","tenant":"e"}"#,
+    ] {
+        assert_eq!(Call::parse(line.as_bytes()), Err(Refusal::new("a field has a wrong value")));
+    }
+    let shown = BalanceShown {
+        tenant: "ent-1".parse().unwrap(),
+        paid_in: -1,
+        charged: 2,
+        reserved: 3,
+        credit: 4,
+        available: -5,
+    };
+    let paid = Response::Paid { known: true, balance: shown.clone() };
+    for response in [paid, Response::Balances { balances: vec![shown] }] {
+        assert_eq!(serde_json::from_slice::<Response>(&response.to_line()).unwrap(), response);
+    }
 }

@@ -52,6 +52,7 @@ pub(crate) fn cdr(id: u64) -> Arc<Cdr> {
         attempts: 1,
         billed: true,
         node: NodeName::parse("gw-1").unwrap(),
+        decided: None,
     })
 }
 

@@ -115,6 +115,7 @@ impl Book {
             id: channel.rules.id.clone(),
             enabled: candidate.enabled,
             draining: candidate.draining,
+            shut_by: candidate.line.as_ref().filter(|line| !line.sends()).map(|line| line.id.clone()),
             health: candidate.health,
             links_up: channel.links_up,
             queued: channel.queue.len() + channel.delayed.len(),

@@ -74,6 +74,21 @@ impl Book {
         stands
     }
 
+    /// Parks a message that was popped and has to wait until `due`. It is read back then, as it lies in the journal: what was
+    /// decided meanwhile is decided again.
+    pub(crate) fn put_off(&mut self, id: MessageId, due: Timestamp, at: Moment, outcomes: &mut Outcomes) {
+        let Some(live) = self.live.remove(&id) else { return };
+        if live.long.is_some() {
+            live.other_ids().for_each(|part| _ = self.texts.remove(&part));
+        }
+        if live.ordered {
+            let next = self.order.leave(&live);
+            self.next_of_lane(next, at, outcomes);
+        }
+        self.deadlines.remove(&(live.deadline, id));
+        self.parked.schedule(ticket(&live), due);
+    }
+
     /// Takes a message out of where it is parked; `false` if it is not.
     pub(crate) fn unpark(&mut self, live: &Live) -> bool {
         self.parked.remove(ticket(live), live.scheduled_at)

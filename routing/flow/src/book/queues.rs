@@ -1,6 +1,9 @@
 //! Where a message waits: a channel's queue, or beside it for a while.
 
+use std::sync::Arc;
+
 use veilgate_names::{EnterpriseId, MessageId, Monotonic};
+use veilgate_policy::Policy;
 
 use super::Book;
 use crate::groups::{Candidate, Routes};
@@ -8,6 +11,9 @@ use crate::live::{Live, Moment};
 use crate::record::Next;
 use crate::state::Phase;
 use crate::turn::Outcomes;
+
+/// No channel carries such a message.
+pub(crate) struct Uncarried;
 
 impl Book {
     /// Takes over how much of a full channel each enterprise gets; whoever is not named weighs 1.
@@ -61,6 +67,22 @@ impl Book {
         self.set_deadline(id, deadline);
     }
 
+    /// Takes over what staff say that the channels carry. What waits at one whose line is another moves to where it may go.
+    pub(crate) fn set_lines(&mut self, policy: &Arc<Policy>, outcomes: &mut Outcomes) {
+        let before: Vec<_> = self.routes.candidates.iter().map(|one| one.line.clone()).collect();
+        self.routes.set_lines(policy, self.channels.iter().map(|channel| &channel.rules.id));
+        let now = self.routes.candidates.iter().map(|one| one.line.as_ref());
+        let changed = before.iter().zip(now).enumerate().filter(|(_, (before, now))| before.as_ref() != *now);
+        let changed: Vec<usize> = changed.map(|(index, _)| index).collect();
+        if changed.is_empty() {
+            return;
+        }
+        self.rebalance(outcomes);
+        for index in changed {
+            self.move_from(index, outcomes);
+        }
+    }
+
     /// Moves what waits at channels that are down or off to others, if any is up.
     pub(crate) fn rebalance(&mut self, outcomes: &mut Outcomes) {
         let usable: Vec<bool> = self.routes.candidates.iter().map(Candidate::is_usable).collect();
@@ -68,17 +90,36 @@ impl Book {
             return;
         }
         for (index, _) in usable.iter().enumerate().filter(|(_, usable)| !**usable) {
-            let Some(channel) = self.channels.get_mut(index) else { continue };
-            let delayed = std::mem::take(&mut channel.delayed).into_iter().map(|(when, id)| (Some(when), id));
-            let queued = channel.queue.drain().into_iter().map(|id| (None, id));
-            let moved: Vec<(Option<Monotonic>, MessageId)> = delayed.chain(queued).collect();
-            for (when, id) in moved {
-                self.requeue(id, when, outcomes);
-            }
+            self.move_from(index, outcomes);
         }
         for (index, _) in usable.iter().enumerate().filter(|(_, usable)| **usable) {
             outcomes.channels.push(index);
         }
+    }
+
+    /// Everything that waits at a channel goes where it goes now.
+    fn move_from(&mut self, index: usize, outcomes: &mut Outcomes) {
+        let Some(channel) = self.channels.get_mut(index) else { return };
+        let delayed = std::mem::take(&mut channel.delayed).into_iter().map(|(when, id)| (Some(when), id));
+        let queued = channel.queue.drain().into_iter().map(|id| (None, id));
+        let moved: Vec<(Option<Monotonic>, MessageId)> = delayed.chain(queued).collect();
+        for (when, id) in moved {
+            self.requeue(id, when, outcomes);
+        }
+    }
+
+    /// Whether the channel where a message waits carries it. One that does not gives it to another that does; with none,
+    /// `Err`. Parts of a text go where the text may go.
+    pub(crate) fn carried(&mut self, id: MessageId, outcomes: &mut Outcomes) -> Result<bool, Uncarried> {
+        let Some(live) = self.live.get(&id) else { return Ok(true) };
+        if live.is_part() || self.routes.carries(live.channel, live.freight()) {
+            return Ok(true);
+        }
+        if !self.routes.is_open(live.route, Some(live.freight())) {
+            return Err(Uncarried);
+        }
+        self.requeue(id, None, outcomes);
+        Ok(false)
     }
 
     /// Moves what waits to the channel that takes it now; what waits beside a queue goes on waiting.
@@ -108,7 +149,8 @@ fn place(routes: &mut Routes, live: &mut Live) -> u16 {
         return live.channel;
     }
     let avoid = (next == Next::Other).then_some(live.channel);
-    live.channel = routes.choose(live.route, live.parts_key(), avoid).unwrap_or(live.channel);
+    let chosen = routes.choose(live.route, live.parts_key(), avoid, live.freight());
+    live.channel = chosen.unwrap_or(live.channel);
     live.channel
 }
 

@@ -92,6 +92,7 @@ pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> L
         counted_on: NOT_COUNTED,
         long: None,
         planned_end: None,
+        ruled: crate::ruling::Ruled::unasked(at.wall),
         member: crate::multi::Member::default(),
     }
 }

@@ -12,6 +12,7 @@ use crate::delivery::{Content, Delivery};
 use crate::ended::Ends;
 use crate::live::{Ended, Live, Moment};
 use crate::long::NorthPart;
+use crate::ruling::Review;
 use crate::schedule::is_for_another_day;
 use crate::turn::{DeliverAnswer, End, Outcomes, Step, Turn};
 
@@ -38,17 +39,22 @@ impl Flow {
                 Step::Accept { live, answer } => {
                     outcomes.counts.accepted += 1;
                     outcomes.answers.extend(answer.map(|answer| (answer, Ok(live.id))));
+                    self.reviews.note_live(&live);
                     book.take_in(*live, at, outcomes);
                 }
                 Step::Send { link, message } => outcomes.ready.push((link, message)),
                 Step::Finish { message, end, receipt } => {
                     self.remember(book.remove(message, at, outcomes), &end, &mut ends);
                     self.shares.leave(end.authorization.enterprise());
+                    self.reviews.forget(message);
                     outcomes.counts.finish(end.state);
                     outcomes.deliver_answers.extend(receipt.map(|waiting| (waiting, DeliverAnswer::Taken)));
                     outcomes.cdrs.push(end.cdr);
                     deliveries.extend(end.delivery);
                     deliveries.extend(end.more);
+                    end.settled
+                        .into_iter()
+                        .for_each(|settled| self.gate.policy.state().balances.stored(settled));
                 }
                 Step::Reply { answer, deliveries: replies, cdr } => {
                     outcomes.deliver_answers.push((answer, DeliverAnswer::Taken));
@@ -105,6 +111,9 @@ impl Flow {
                 outcomes.answers.push((to, if held { Ok(id) } else { Err(Reason::Internal) }));
             }
             Step::Replaced { message, before, answer } => {
+                if book.live(message).is_some_and(|live| live.ruled.review == Review::Passed) {
+                    self.reviews.forget(message);
+                }
                 book.replaced(message, before.pause, at, outcomes);
                 outcomes.answers.extend(answer.map(|(to, id)| (to, Ok(id))));
             }
@@ -150,6 +159,7 @@ impl Flow {
                 if !is_for_another_day(live.scheduled_at, live.accepted_at) {
                     self.gate.registry.uncount_sms(&live.authorization, live.counted_on);
                 }
+                self.give_back(&live);
                 outcomes.answers.extend(answer.map(|answer| (answer, Err(reason))));
             }
             Step::Send { link, message } => {
@@ -213,9 +223,11 @@ impl Flow {
             turn.delete(Space::Message, &key);
             turn.delete(Space::State, &key);
             let delivery = if ended.wants_receipt() { self.receipt(&ended, turn) } else { None };
-            let cdr = self.put_cdr(self.cdr_of_message(&ended, channel.as_ref()), turn);
+            let settled = self.settle(&ended, turn);
+            let cdr = self.cdr_of_message(&ended, channel.as_ref(), settled.as_ref());
+            let cdr = self.put_cdr(cdr, turn);
             let (state, authorization) = (ended.state, ended.authorization);
-            let end = End { state, authorization, delivery, more: Vec::new(), cdr };
+            let end = End { state, authorization, delivery, more: Vec::new(), cdr, settled };
             turn.steps.push(Step::Finish { message: ended.id, end, receipt: ended.receipt });
         }
     }

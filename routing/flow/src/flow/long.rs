@@ -100,9 +100,11 @@ impl Flow {
         let north = text.map(|text| &text.north[..]).filter(|north| !north.is_empty());
         let mut receipts = self.receipts(&ended, north.unwrap_or(&[own]), turn).into_iter();
         ended.long.clone_from(&long);
-        let cdr = self.put_cdr(self.cdr_of_message(&ended, channel), turn);
+        let settled = self.settle(&ended, turn);
+        let cdr = self.put_cdr(self.cdr_of_message(&ended, channel, settled.as_ref()), turn);
         let (delivery, more) = (receipts.next(), receipts.collect());
-        let end = End { state: ended.state, authorization: ended.authorization, delivery, more, cdr };
+        let (state, authorization) = (ended.state, ended.authorization);
+        let end = End { state, authorization, delivery, more, cdr, settled };
         turn.steps.push(Step::Finish { message: ended.id, end, receipt: ended.receipt });
     }
 

@@ -200,6 +200,8 @@ impl Flow {
         let parked = book.park(ticket(id, &tenant, &label, route), due);
         if parked {
             self.shares.enter(&tenant);
+            self.reserve_again(&label.ruled, label.accepted_at);
+            self.reviews.note(id, &tenant, &label.ruled, (label.accepted_at, label.expires_at));
         } else {
             book.look_around();
         }
@@ -260,6 +262,6 @@ fn one_by_one(store: &dyn Store, keys: &[&[u8]]) -> Result<Vec<Option<Box<[u8]>>
 }
 
 fn ticket<'a>(id: MessageId, tenant: &'a EnterpriseId, label: &Label, route: u16) -> Ticket<'a> {
-    let Label { service_number, expires_at, tag, .. } = *label;
+    let Label { service_number, expires_at, tag, .. } = label.clone();
     Ticket { id, tenant, service_number, route, expires_at, tag }
 }

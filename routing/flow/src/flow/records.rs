@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use veilgate_admission::{Record, RecordSpace, Registered};
-use veilgate_identity::{Class, SlotRecord, Tenancy};
+use veilgate_identity::{Class, PinRecord, SlotRecord, Tenancy};
 use veilgate_names::{AuthorizationId, EnterpriseId, MessageId, Reason};
+use veilgate_policy::{ContactRecord, Taken};
 use veilgate_store::Space;
 
 use super::Flow;
 use crate::live::Moment;
+use crate::message::Cleared;
 use crate::record::MessageRecord;
+use crate::refusal::Refusal;
 use crate::turn::{Step, Turn};
 
 impl Flow {
@@ -100,6 +103,38 @@ impl Flow {
         Ok(())
     }
 
+    /// Puts what a message needs and the message itself into the turn. If that fails, what it took is given back: it is
+    /// the gateway that let it down.
+    pub(crate) fn put_cleared(
+        &self,
+        slot: Option<SlotRecord>,
+        pin: Option<PinRecord>,
+        cleared: Result<Cleared, Refusal>,
+        turn: &mut Turn,
+        put: impl FnOnce(Cleared, &mut Turn) -> Result<MessageId, Refusal>,
+    ) -> Result<MessageId, Refusal> {
+        let pinned =
+            slot.map_or(Ok(()), |slot| self.put_slot(slot, turn)).and_then(|()| self.put_pin(pin, turn));
+        let mut cleared = cleared?;
+        let contact = cleared.counted.take();
+        let (subscriber, authorization) = (cleared.contact.subscriber(), Arc::clone(&cleared.authorization));
+        let (message, at, segments) = (cleared.id, cleared.ruled.asked_at, cleared.facts.segments.into());
+        let charge = cleared.ruled.decision.charge.clone();
+        let done = pinned.map_err(Refusal::from).and_then(|()| put(cleared, turn));
+        match done {
+            Ok(_) => contact.into_iter().for_each(|contact| put_contact(contact, turn)),
+            Err(_) => drop(self.gate.policy.give_back(&Taken {
+                message,
+                enterprise: authorization.enterprise(),
+                subscriber: Some(subscriber),
+                segments,
+                charge: charge.as_ref(),
+                at,
+            })),
+        }
+        done
+    }
+
     pub(crate) fn put_slot(&self, record: SlotRecord, turn: &mut Turn) -> Result<(), Reason> {
         let mut sealed = Vec::with_capacity(record.value.len() + 64);
         self.seals.seal(Class::Registry, None, &record.value, &mut sealed)?;
@@ -128,5 +163,13 @@ impl Flow {
             turn.delete(Space::Slot, &record.key);
             turn.steps.push(Step::SlotFreed(record));
         }
+    }
+}
+
+/// Puts a person's contact into the turn, or its deletion.
+pub(crate) fn put_contact(contact: ContactRecord, turn: &mut Turn) {
+    match contact.value {
+        Some(value) => turn.put(Space::Contact, &contact.key, &value),
+        None => turn.delete(Space::Contact, &contact.key),
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use veilgate_admission::{Registered, day_of};
 use veilgate_names::{FinalState, MessageId, Reason, Service};
 
+use super::records::put_contact;
 use super::{FRESH, Flow, Outgoing};
-use crate::book::Book;
+use crate::book::{Book, Uncarried};
 use crate::live::{Ended, Live, Moment};
 use crate::message::resolve;
+use crate::ruling::{Leave, ask_again};
 use crate::state::{Event, Phase};
 use crate::turn::{LinkId, LinkPlace, Outcomes, Step, Turn};
 
@@ -39,11 +41,8 @@ impl Flow {
             {
                 // Whatever waits behind a stale one is resolved after it, or it would overtake.
                 stale.push((id, Arc::clone(&live.authorization)));
-            } else if self.is_refused(live) {
-                outcomes.counts.refused_at_wake += 1;
-                ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
             } else {
-                self.begin(&mut book, id, place.link, at, turn);
+                ended.extend(self.leave(&mut book, id, place.link, at, turn, outcomes));
             }
         }
         drop(book);
@@ -71,12 +70,7 @@ impl Flow {
                 Ok(contact) => {
                     let Some(live) = book.live(id) else { continue };
                     live.contact = Some((contact, at.mono));
-                    if self.is_refused(live) {
-                        outcomes.counts.refused_at_wake += 1;
-                        ended.extend(book.end(id, FinalState::Rejected, Some(Reason::OptOut), 0, at));
-                    } else {
-                        self.begin(&mut book, id, link, at, turn);
-                    }
+                    ended.extend(self.leave(&mut book, id, link, at, turn, outcomes));
                 }
                 Err(reason) => {
                     outcomes.counts.refused_at_wake += 1;
@@ -84,6 +78,43 @@ impl Flow {
                 }
             }
         }
+    }
+
+    /// Asks whether a message may leave now whose recipient is known, and begins to send it, puts it off, or ends it.
+    fn leave(
+        &self,
+        book: &mut Book,
+        id: MessageId,
+        link: LinkId,
+        at: Moment,
+        turn: &mut Turn,
+        outcomes: &mut Outcomes,
+    ) -> Option<Ended> {
+        let live = book.live(id)?;
+        let leave = if self.is_refused(live) {
+            Leave::Never(Reason::OptOut)
+        } else {
+            ask_again(live, &self.gate, at, |contact| put_contact(contact, turn))
+        };
+        match leave {
+            Leave::Now => match book.carried(id, outcomes) {
+                Ok(true) => self.begin(book, id, link, at, turn),
+                Ok(false) => {}
+                Err(Uncarried) => {
+                    outcomes.counts.refused_at_wake += 1;
+                    return book.end(id, FinalState::Rejected, Some(Reason::NoRoute), 0, at);
+                }
+            },
+            Leave::Later(due) => {
+                book.live(id).into_iter().for_each(|live| self.reviews.note_live(live));
+                book.put_off(id, due, at, outcomes);
+            }
+            Leave::Never(reason) => {
+                outcomes.counts.refused_at_wake += 1;
+                return book.end(id, FinalState::Rejected, Some(reason), 0, at);
+            }
+        }
+        None
     }
 
     /// Writes down the intent to send a message through a link: in parts, where it does not fit into one.

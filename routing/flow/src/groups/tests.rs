@@ -1,7 +1,15 @@
+use std::sync::LazyLock;
+
 use super::*;
 
 fn id(name: &str) -> ChannelId {
     ChannelId::parse(name).unwrap()
+}
+
+/// Lines are tested through objects, in `book/queues/tests.rs`.
+fn notice() -> Freight<'static> {
+    static SHOP: LazyLock<EnterpriseId> = LazyLock::new(|| EnterpriseId::parse("shop").unwrap());
+    Freight { enterprise: &SHOP, category: Category::Notice }
 }
 
 /// Channels `c0`, `c1`, ... with these weights, all up.
@@ -25,7 +33,7 @@ fn group(routes: &mut Routes, members: &[(usize, u8, Option<u32>)]) -> u16 {
 fn counts(routes: &mut Routes, route: u16, rounds: usize) -> Vec<usize> {
     let mut counts = vec![0; routes.candidates.len()];
     for _ in 0..rounds {
-        if let Some(index) = routes.choose(route, None, None) {
+        if let Some(index) = routes.choose(route, None, None, notice()) {
             counts[usize::from(index)] += 1;
         }
     }
@@ -50,9 +58,9 @@ fn dead_channels_are_skipped_unless_all_are() {
     assert_eq!(counts(&mut some, 0, 100), [75, 25]);
     some.candidates[0].enabled = false;
     some.candidates[1].draining = true;
-    assert_eq!(some.choose(0, None, None), None);
-    assert!(!some.is_open(0));
-    assert_eq!(Routes::default().choose(0, None, None), None);
+    assert_eq!(some.choose(0, None, None, notice()), None);
+    assert!(!some.is_open(0, None));
+    assert_eq!(Routes::default().choose(0, None, None, notice()), None);
 }
 
 #[test]
@@ -87,10 +95,10 @@ fn a_probe_goes_to_who_wants_one() {
 #[test]
 fn another_than_the_last_if_there_is_one() {
     let mut some = routes(&[1, 1]);
-    assert!((0..9).all(|_| some.choose(0, None, Some(0)) == Some(1)));
+    assert!((0..9).all(|_| some.choose(0, None, Some(0), notice()) == Some(1)));
     assert!(some.has_other(0, 0));
     some.candidates[1].enabled = false;
-    assert_eq!(some.choose(0, None, Some(0)), Some(0));
+    assert_eq!(some.choose(0, None, Some(0), notice()), Some(0));
     assert!(!some.has_other(0, 0));
 }
 
@@ -98,16 +106,16 @@ fn another_than_the_last_if_there_is_one() {
 fn parts_go_one_way_by_weight() {
     let mut some = routes(&[3, 1, 5]);
     some.candidates[2].up = false;
-    let taken: Vec<_> = (0..16).map(|key| some.choose(0, Some(key), None).unwrap()).collect();
+    let taken: Vec<_> = (0..16).map(|key| some.choose(0, Some(key), None, notice()).unwrap()).collect();
     assert_eq!(taken.iter().filter(|channel| **channel == 0).count(), 12);
-    assert_eq!(taken[0], some.choose(0, Some(0), None).unwrap(), "again the same");
+    assert_eq!(taken[0], some.choose(0, Some(0), None, notice()).unwrap(), "again the same");
 }
 
 #[test]
 fn a_route_that_changes_keeps_its_place() {
     let mut some = routes(&[1, 1]);
     let route = group(&mut some, &[(0, 0, None)]);
-    assert_eq!(some.choose(route, None, None), Some(0));
+    assert_eq!(some.choose(route, None, None, notice()), Some(0));
     assert_eq!(group(&mut some, &[(1, 0, None), (9, 0, None)]), route);
-    assert_eq!(some.choose(route, None, None), Some(1));
+    assert_eq!(some.choose(route, None, None, notice()), Some(1));
 }

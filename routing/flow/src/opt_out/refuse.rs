@@ -15,6 +15,7 @@ use crate::live::{Body, ContentFacts, Live, Moment, NOT_COUNTED};
 use crate::multi::Member;
 use crate::record::{MessageRecord, Next};
 use crate::reply::{Attribution, Writer};
+use crate::ruling::Ruled;
 use crate::state::Life;
 use crate::turn::{LinkId, Step, Turn, Waiting};
 
@@ -168,6 +169,7 @@ impl Flow {
             body,
             member: Member::default(),
             scheduled_at: None,
+            ruled: Ruled::unasked(at.wall),
             north: Vec::new(),
         };
         let id = self.next_id();
@@ -200,6 +202,7 @@ impl Flow {
             counted_on: NOT_COUNTED,
             planned_end: None,
             member: record.member,
+            ruled: record.ruled,
             long: None,
         });
         Some(Step::Accept { live, answer: None })

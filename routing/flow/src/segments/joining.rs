@@ -124,15 +124,11 @@ impl Flow {
         };
         let origin = Origin { id: Some(id), answer: None, member: Member::default() };
         let cleared = admit_whole(record, &text.authorization, &self.gate, at)
-            .and_then(|admitted| admitted.resolve(&self.gate, at, &mut pin))
-            .and_then(|resolved| resolved.clear(&self.gate, at, &mut slot))
-            .map_err(|refusal| refusal.reason);
-        if let Some(record) = slot {
-            self.put_slot(record, turn)?;
-        }
-        self.put_pin(pin, turn)?;
-        self.draft(sender, origin, cleared?, at, turn).map_err(|refusal| refusal.reason)?;
-        Ok(())
+            .and_then(|admitted| admitted.screen(&self.gate, id, at))
+            .and_then(|judged| judged.resolve(&self.gate, at, &mut pin))
+            .and_then(|resolved| resolved.clear(&self.gate, id, at, &mut slot));
+        let put = |cleared, turn: &mut Turn| self.draft(sender, origin, cleared, at, turn);
+        self.put_cleared(slot, pin, cleared, turn, put).map(drop).map_err(|refusal| refusal.reason)
     }
 
     /// Every part that asked for it is told, and one CDR is written.
@@ -140,7 +136,7 @@ impl Flow {
         let ended = refused(text, reason, at)?;
         let north = text.north();
         let deliveries = self.receipts(&ended, &north, turn);
-        let cdr = self.put_cdr(self.cdr_of_message(&ended, None), turn);
+        let cdr = self.put_cdr(self.cdr_of_message(&ended, None, None), turn);
         Some(Refused { state: ended.state, deliveries, cdr })
     }
 
@@ -206,6 +202,7 @@ fn refused(text: &Text, reason: Reason, at: Moment) -> Option<Ended> {
         billable: None,
         receipt: None,
         member: Member::default(),
+        ruled: record.ruled,
         long: Some(Box::new(Long::Text(LongText { north: text.north(), south: None }))),
     })
 }

@@ -49,6 +49,7 @@ fn record(account: &str, body: Body) -> MessageRecord {
         body,
         scheduled_at: None,
         member: Member::default(),
+        ruled: crate::ruling::Ruled::unasked(Timestamp(0)),
         north: Vec::new(),
     }
 }

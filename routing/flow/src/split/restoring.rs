@@ -58,6 +58,7 @@ impl Flow {
             }
         }
         self.shares.enter(text.authorization.enterprise());
+        self.reserve_again(&text.ruled, text.accepted_at);
         text.channel = self.book.lock().channel_index(&split.channel).unwrap_or(0);
         self.book.lock().restore_text(text, south);
         for (part, state) in open {

@@ -86,6 +86,7 @@ impl World {
             slots: Arc::new(Slots::new(1000)),
             directory: arc_swap::ArcSwap::default(),
             opt_outs: OptOuts::new(1000),
+            policy: people::rulebook(),
         };
         let first_id = reserve_ids(&*self.store, at).unwrap();
         let mut entropy = [0; 12];

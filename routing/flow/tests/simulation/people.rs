@@ -17,6 +17,7 @@ use veilgate_names::{
     Pseudonym, Service, ServiceNumber, Timestamp,
 };
 use veilgate_notary::{Authorization, Limits, Spelled};
+use veilgate_policy::Engine;
 use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 
@@ -209,4 +210,9 @@ pub(crate) fn rules(resident: usize) -> FlowRules {
         delivery_retry: Duration::from_secs(1),
         ..FlowRules::default()
     }
+}
+
+/// An engine without rules.
+pub(crate) fn rulebook() -> Arc<Engine> {
+    Arc::new(Engine::without_rules([5; 16]).unwrap())
 }

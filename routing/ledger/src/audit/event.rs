@@ -1,15 +1,26 @@
 //! Everything that can stand in the audit file. The list is closed and the fields are ids and counts: no text that
 //! somebody typed, no number, no content.
 
+mod balances;
 mod consent;
+mod damage;
 mod keys;
+mod lists;
+mod objects;
 mod person;
+mod places;
+mod rules;
 
+pub use lists::ListAct;
 pub use person::{CaseId, SubjectCause};
+pub use places::PlaceTable;
+pub use rules::RulesAct;
 
 use std::net::IpAddr;
 
-use veilgate_names::{AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, PlatformId, Reason};
+use veilgate_names::{
+    AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, ObjectId, PlatformId, Reason,
+};
 
 use crate::hash::Sm3Hash;
 
@@ -29,6 +40,8 @@ pub enum Actor {
         /// As they say.
         name: Option<ActorName>,
     },
+    /// Carrier staff with a token of the ops API: the name that stands beside it in the token file.
+    Token(ActorName),
     /// A peer whose name is not an account's; the name itself is not kept, since it may be anything.
     Unknown,
 }
@@ -106,6 +119,8 @@ pub enum AuditEvent {
     AuthorizationsErased { count: u64 },
     /// Staff asked why device IDs, or those of an authorization, mean somebody or nobody.
     IdentityExplained { case: CaseId, cause: SubjectCause, authorization: Option<AuthorizationId> },
+    /// Staff asked what rules say of a message, or decided what a rule had left to them.
+    Rules(RulesAct),
     /// Staff looked up what is held about the person who has a number, with the consent of a second person: so many
     /// authorizations.
     SubjectReported { case: CaseId, cause: SubjectCause, approver: ActorName, count: u64 },
@@ -122,6 +137,14 @@ pub enum AuditEvent {
     AccountFrozen { account: AccountId },
     /// Staff let a frozen account in again.
     AccountUnfrozen { account: AccountId },
+    /// Staff paid in for a tenant, in thousandths of a yuan, under a reference that counts once.
+    BalancePaidIn { tenant: ObjectId, reference: ObjectId, millis: u64 },
+    /// Staff took out of a tenant's balance.
+    BalanceTakenOut { tenant: ObjectId, reference: ObjectId, millis: u64 },
+    /// Neither was done.
+    BalanceRefused { tenant: ObjectId, reference: ObjectId },
+    /// A tenant's balance has come below its mark.
+    BalanceLow { tenant: ObjectId },
     /// A revocation was refused.
     RevocationRefused { authorization: AuthorizationId, reason: Reason },
     /// A new configuration took hold.
@@ -132,6 +155,22 @@ pub enum AuditEvent {
     FeedImported { bindings: u64, tenures: u64 },
     /// A subscriber feed was refused as a whole.
     FeedRefused,
+    /// Entries of a black or white list changed. The digests are the SM3 of its file before and after; entries stand nowhere.
+    ListChanged {
+        list: ObjectId,
+        act: ListAct,
+        added: u64,
+        removed: u64,
+        moved: u64,
+        before: Option<Sm3Hash>,
+        after: Option<Sm3Hash>,
+    },
+    /// A change of a list's entries was refused as a whole.
+    ListRefused { list: ObjectId },
+    /// A table of where numbers are at home was put in force.
+    PlacesImported { table: PlaceTable, rows: u64, version: Sm3Hash },
+    /// Such a table was refused as a whole; the old one stays.
+    PlacesRefused { table: PlaceTable },
     /// Staff switched a south channel on, until the next start or reload.
     ChannelEnabled { channel: ChannelId },
     /// Staff switched a south channel off, until the next start or reload.
@@ -172,6 +211,25 @@ pub enum AuditEvent {
     TenantOffboarded { tenant: EnterpriseId, keys: u64, messages: u64, records: u64 },
     /// An enterprise was not off-boarded.
     TenantOffboardRefused { tenant: EnterpriseId },
+    /// Staff put an object, which makes such a policy: its version, and the SM3 of its JSON before and afterwards.
+    ObjectPut {
+        kind: &'static str,
+        object: ObjectId,
+        version: u64,
+        policy: u64,
+        before: Option<Sm3Hash>,
+        after: Option<Sm3Hash>,
+    },
+    /// Staff took an object away.
+    ObjectRemoved { kind: &'static str, object: ObjectId, version: u64, policy: u64, before: Option<Sm3Hash> },
+    /// Staff changed many objects at once, each of which has a record of its own.
+    ObjectsImported { policy: u64, added: u64, changed: u64, removed: u64 },
+    /// A change of objects was refused; of which, where it was about one.
+    ObjectsRefused { kind: Option<&'static str>, object: Option<ObjectId>, mistakes: u64 },
+    /// A request to the ops API had no token, or a wrong one.
+    OpsTokenRefused { source: IpAddr },
+    /// A source is locked out of the ops API for a while.
+    OpsLocked { source: IpAddr },
 }
 
 /// How a peer bound.
@@ -216,7 +274,7 @@ impl AuditEvent {
     pub(crate) const CHECKPOINT: &'static str = "checkpoint";
 
     /// Every type that can stand in the file (B-4.1.6c).
-    pub const TYPES: [&'static str; 54] = [
+    pub const TYPES: [&'static str; 71] = [
         "started",
         "draining",
         "stopped",
@@ -238,6 +296,9 @@ impl AuditEvent {
         "authorizations_erased",
         "receipts_dropped",
         "cdr_files_purged",
+        "review_passed",
+        "review_refused",
+        "policy_explained",
         "identity_explained",
         "subject_reported",
         "subject_deleted",
@@ -250,12 +311,20 @@ impl AuditEvent {
         "reload_refused",
         "feed_imported",
         "feed_refused",
+        "list_changed",
+        "list_refused",
+        "places_imported",
+        "places_refused",
         "channel_enabled",
         "channel_disabled",
         "channel_draining",
         "drain_requested",
         "channel_up",
         "channel_down",
+        "balance_paid_in",
+        "balance_taken_out",
+        "balance_refused",
+        "balance_low",
         "key_ring_made",
         "data_keys_made",
         "edi_key_generated",
@@ -270,6 +339,12 @@ impl AuditEvent {
         "key_change_refused",
         "tenant_offboarded",
         "tenant_offboard_refused",
+        "object_put",
+        "object_removed",
+        "objects_imported",
+        "objects_refused",
+        "ops_token_refused",
+        "ops_locked",
         Self::CHECKPOINT,
     ];
 
@@ -299,17 +374,26 @@ impl AuditEvent {
             Self::AuthorizationsErased { .. } => "authorizations_erased",
             Self::CdrFilesPurged { .. } => "cdr_files_purged",
             Self::IdentityExplained { .. } => "identity_explained",
+            Self::Rules(act) => act.name(),
             Self::SubjectReported { .. } => "subject_reported",
             Self::SubjectDeleted { .. } => "subject_deleted",
             Self::SubjectRefused { .. } => "subject_refused",
             Self::GuessingSuspected { .. } => "guessing_suspected",
             Self::AccountFrozen { .. } => "account_frozen",
             Self::AccountUnfrozen { .. } => "account_unfrozen",
+            Self::BalancePaidIn { .. } => "balance_paid_in",
+            Self::BalanceTakenOut { .. } => "balance_taken_out",
+            Self::BalanceRefused { .. } => "balance_refused",
+            Self::BalanceLow { .. } => "balance_low",
             Self::RevocationRefused { .. } => "revocation_refused",
             Self::Reloaded { .. } => "reloaded",
             Self::ReloadRefused { .. } => "reload_refused",
             Self::FeedImported { .. } => "feed_imported",
             Self::FeedRefused => "feed_refused",
+            Self::ListChanged { .. } => "list_changed",
+            Self::ListRefused { .. } => "list_refused",
+            Self::PlacesImported { .. } => "places_imported",
+            Self::PlacesRefused { .. } => "places_refused",
             Self::ChannelEnabled { .. } => "channel_enabled",
             Self::ChannelDisabled { .. } => "channel_disabled",
             Self::ChannelDraining { .. } => "channel_draining",
@@ -330,6 +414,12 @@ impl AuditEvent {
             Self::KeyChangeRefused { .. } => "key_change_refused",
             Self::TenantOffboarded { .. } => "tenant_offboarded",
             Self::TenantOffboardRefused { .. } => "tenant_offboard_refused",
+            Self::ObjectPut { .. } => "object_put",
+            Self::ObjectRemoved { .. } => "object_removed",
+            Self::ObjectsImported { .. } => "objects_imported",
+            Self::ObjectsRefused { .. } => "objects_refused",
+            Self::OpsTokenRefused { .. } => "ops_token_refused",
+            Self::OpsLocked { .. } => "ops_locked",
         }
     }
 
@@ -346,13 +436,20 @@ impl AuditEvent {
                 | Self::AccountLocked { .. }
                 | Self::AuthorizationsRefused { .. }
                 | Self::RevocationRefused { .. }
+                | Self::BalanceRefused { .. }
+                | Self::BalanceLow { .. }
                 | Self::SubjectRefused { .. }
                 | Self::GuessingSuspected { .. }
                 | Self::ReloadRefused { .. }
                 | Self::FeedRefused
+                | Self::ListRefused { .. }
+                | Self::PlacesRefused { .. }
                 | Self::ChannelDown { .. }
                 | Self::KeyChangeRefused { .. }
                 | Self::TenantOffboardRefused { .. }
+                | Self::ObjectsRefused { .. }
+                | Self::OpsTokenRefused { .. }
+                | Self::OpsLocked { .. }
         )
     }
 
@@ -373,14 +470,10 @@ impl AuditEvent {
             | Self::KeyChangeRefused { .. }
             | Self::TenantOffboarded { .. }
             | Self::TenantOffboardRefused { .. } => self.write_key_fields(line),
-            Self::TailCut { octets } => line.number("octets", *octets),
-            Self::TailMissing { records } | Self::JournalDamaged { records } => {
-                line.number("records", *records)
-            }
-            Self::RecordsOmitted { refused_binds, others } => {
-                line.number("refused_binds", *refused_binds);
-                line.number("others", *others);
-            }
+            Self::TailCut { .. }
+            | Self::TailMissing { .. }
+            | Self::JournalDamaged { .. }
+            | Self::RecordsOmitted { .. } => self.write_damage_fields(line),
             Self::BindAccepted { source, mode } => {
                 line.address(*source);
                 line.text("mode", mode.name());
@@ -389,7 +482,14 @@ impl AuditEvent {
                 line.address(*source);
                 line.text("cause", cause.name());
             }
-            Self::AccountLocked { source } | Self::Unbound { source } => line.address(*source),
+            Self::AccountLocked { source }
+            | Self::Unbound { source }
+            | Self::OpsTokenRefused { source }
+            | Self::OpsLocked { source } => line.address(*source),
+            Self::ObjectPut { .. }
+            | Self::ObjectRemoved { .. }
+            | Self::ObjectsImported { .. }
+            | Self::ObjectsRefused { .. } => self.write_object_fields(line),
             Self::AuthorizationsRegistered { .. }
             | Self::AuthorizationsRefused { .. }
             | Self::AuthorizationsPurged { .. }
@@ -403,21 +503,20 @@ impl AuditEvent {
             | Self::ReceiptsDropped { .. }
             | Self::AuthorizationRevoked { .. }
             | Self::RevocationRefused { .. } => self.write_consent_fields(line),
+            Self::BalancePaidIn { .. }
+            | Self::BalanceTakenOut { .. }
+            | Self::BalanceRefused { .. }
+            | Self::BalanceLow { .. } => self.write_balance_fields(line),
             Self::CdrFilesPurged { .. }
             | Self::SubjectReported { .. }
             | Self::SubjectDeleted { .. }
             | Self::SubjectRefused { .. }
             | Self::IdentityExplained { .. } => self.write_person_fields(line),
-            Self::Reloaded { part, added, changed, removed } => {
-                line.text("part", part.name());
-                line.number("added", *added);
-                line.number("changed", *changed);
-                line.number("removed", *removed);
-            }
-            Self::ReloadRefused { part } => line.text("part", part.name()),
-            Self::FeedImported { bindings, tenures } => {
-                line.number("bindings", *bindings);
-                line.number("tenures", *tenures);
+            Self::Rules(act) => act.write_fields(line),
+            Self::PlacesImported { .. } | Self::PlacesRefused { .. } => self.write_place_fields(line),
+            Self::ListChanged { .. } | Self::ListRefused { .. } => self.write_list_fields(line),
+            Self::Reloaded { .. } | Self::ReloadRefused { .. } | Self::FeedImported { .. } => {
+                self.write_configuration_fields(line);
             }
             Self::ChannelUp { channel }
             | Self::ChannelDown { channel }
@@ -469,6 +568,7 @@ impl Actor {
             Self::System => line.text("user", "system"),
             Self::Unknown => line.text("user", "unknown"),
             Self::Account(account) => line.tagged("user", "account:", account.as_str()),
+            Self::Token(name) => line.tagged("user", "token:", name.as_str()),
             Self::Platform(platform) => line.tagged("user", "platform:", platform.as_str()),
             Self::Operator { uid, name: None } => line.tagged("user", "operator:", &uid.to_string()),
             Self::Operator { uid, name: Some(name) } => {

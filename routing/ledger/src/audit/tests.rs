@@ -1,12 +1,16 @@
 use proptest::prelude::*;
 use veilgate_names::{
-    AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, PlatformId, Reason, Timestamp,
+    AccountId, AuthorizationId, ChannelId, EnterpriseId, KeyId, MessageId, ObjectId, PlatformId, Reason,
+    Timestamp,
 };
 use veilgate_notary::{PublicKey, SecretKey};
 
 use super::anchor::{Anchor, Position};
 use super::chain::{Chain, ResumeError, Tail, last_whole_line};
-use super::event::{Actor, ActorName, AuditEvent, BindMode, CaseId, ConfigPart, RefusedBind, SubjectCause};
+use super::event::{
+    Actor, ActorName, AuditEvent, BindMode, CaseId, ConfigPart, ListAct, PlaceTable, RefusedBind, RulesAct,
+    SubjectCause,
+};
 use super::verify::{Broken, BrokenKind, Expectation, Verified, verify};
 use crate::hash::Sm3Hash;
 
@@ -23,7 +27,16 @@ fn genesis() -> Sm3Hash {
 
 /// One of each, in the order of `AuditEvent::TYPES`.
 fn events() -> Vec<AuditEvent> {
-    [service_events(), consent_events(), person_events(), operation_events(), key_events()].concat()
+    [
+        service_events(),
+        consent_events(),
+        person_events(),
+        operation_events(),
+        balance_events(),
+        key_events(),
+        object_events(),
+    ]
+    .concat()
 }
 
 fn service_events() -> Vec<AuditEvent> {
@@ -64,6 +77,13 @@ fn person_events() -> Vec<AuditEvent> {
     let (case, li) = (CaseId::parse("R-2026-17").unwrap(), ActorName::parse("li").unwrap());
     vec![
         AuditEvent::CdrFilesPurged { files: 3, octets: 4096, sm3: Sm3Hash::of(b"names") },
+        AuditEvent::Rules(RulesAct::Passed(MessageId(0x1a))),
+        AuditEvent::Rules(RulesAct::Refused(MessageId(0x1b))),
+        AuditEvent::Rules(RulesAct::Explained {
+            message: Some(MessageId(0x1a)),
+            enterprise: EnterpriseId::parse("shop").ok(),
+            authorization: Some(authorization.clone()),
+        }),
         AuditEvent::IdentityExplained {
             case: case.clone(),
             cause: SubjectCause::Complaint,
@@ -98,12 +118,48 @@ fn operation_events() -> Vec<AuditEvent> {
         AuditEvent::ReloadRefused { part: ConfigPart::Channels },
         AuditEvent::FeedImported { bindings: 1_000_000, tenures: 900_000 },
         AuditEvent::FeedRefused,
+        AuditEvent::ListChanged {
+            list: ObjectId::parse("do-not-call").unwrap(),
+            act: ListAct::Replaced,
+            added: 3,
+            removed: 2,
+            moved: 1,
+            before: None,
+            after: Some(Sm3Hash::of(b"list")),
+        },
+        AuditEvent::ListRefused { list: ObjectId::parse("do-not-call").unwrap() },
+        AuditEvent::PlacesImported { table: PlaceTable::Segments, rows: 499_527, version: Sm3Hash([7; 32]) },
+        AuditEvent::PlacesRefused { table: PlaceTable::Portability },
         AuditEvent::ChannelEnabled { channel: channel.clone() },
         AuditEvent::ChannelDisabled { channel: channel.clone() },
         AuditEvent::ChannelDraining { channel: channel.clone() },
         AuditEvent::DrainRequested,
         AuditEvent::ChannelUp { channel: channel.clone() },
         AuditEvent::ChannelDown { channel },
+    ]
+}
+
+fn object_events() -> Vec<AuditEvent> {
+    let object = ObjectId::parse("spring-sale").unwrap();
+    let (kind, source) = ("templates", "127.0.0.1".parse().unwrap());
+    let (before, after) = (Some(Sm3Hash::of(b"{}")), Some(Sm3Hash::of(b"[]")));
+    vec![
+        AuditEvent::ObjectPut { kind, object: object.clone(), version: 2, policy: 9, before, after },
+        AuditEvent::ObjectRemoved { kind, object: object.clone(), version: 3, policy: 10, before },
+        AuditEvent::ObjectsImported { policy: 11, added: 1, changed: 2, removed: 3 },
+        AuditEvent::ObjectsRefused { kind: Some(kind), object: Some(object), mistakes: 1 },
+        AuditEvent::OpsTokenRefused { source },
+        AuditEvent::OpsLocked { source },
+    ]
+}
+
+fn balance_events() -> Vec<AuditEvent> {
+    let [tenant, reference] = ["ent-1", "bank-17"].map(|name| ObjectId::parse(name).unwrap());
+    vec![
+        AuditEvent::BalancePaidIn { tenant: tenant.clone(), reference: reference.clone(), millis: 1_000_000 },
+        AuditEvent::BalanceTakenOut { tenant: tenant.clone(), reference: reference.clone(), millis: 1 },
+        AuditEvent::BalanceRefused { tenant: tenant.clone(), reference },
+        AuditEvent::BalanceLow { tenant },
     ]
 }
 
@@ -133,6 +189,7 @@ fn actors() -> Vec<Actor> {
         Actor::System,
         Actor::Account(AccountId::parse("a\"\\b").unwrap()),
         Actor::Platform(PlatformId::parse("p1").unwrap()),
+        Actor::Token(ActorName::parse("console").unwrap()),
         Actor::Operator { uid: 1000, name: None },
         Actor::Operator { uid: 1000, name: ActorName::parse("zhang wei") },
         Actor::Unknown,

@@ -2,11 +2,14 @@
 
 use veilgate_names::{
     AccountId, AsOf, AuthorizationId, ChannelId, EncryptedDeviceId, EnterpriseId, Extension, FinalState,
-    MessageId, Octets, PlatformId, Reason, ServiceNumber, Timestamp,
+    MessageId, ObjectId, Octets, PlatformId, Reason, ServiceNumber, Timestamp,
 };
 
 use super::file::CdrFault;
-use super::{COLUMNS, Cdr, CdrKind, Coding, DeviceIdKind, NetworkText, NodeName, VERSION};
+use super::{
+    COLUMNS, Cdr, CdrKind, Charged, Coding, Decided, DeviceIdKind, NetworkName, NetworkText, NodeName,
+    VERSION,
+};
 use crate::hash::{Sm3Hash, digit};
 
 impl Cdr {
@@ -116,7 +119,33 @@ impl Fields<'_> {
             attempts: self.must("attempts", |t| t.parse().ok())?,
             billed: self.must("bill_flag", flag)?,
             node: self.must("node", |t| NodeName::parse(t).ok())?,
+            decided: self.decided()?.map(Box::new),
         })
+    }
+
+    fn decided(&self) -> Result<Option<Decided>, CdrFault> {
+        let Some(category) = self.may("category", |t| t.parse().ok())? else { return Ok(None) };
+        let names = ["province", "city", "operator"].map(|column| self.text(column));
+        let place = names.iter().any(|name| !name.is_empty()).then(|| names.map(NetworkName::new));
+        Ok(Some(Decided {
+            category,
+            signature: self.may("signature_id", object)?,
+            template: self.may("template_id", object)?,
+            flagged: self.must("flagged", flag)?,
+            place,
+            policy: self.must("policy", |t| t.parse().ok())?,
+            rule: self.may("rule", network)?,
+            rule_object: self.may("rule_object", object)?,
+            charge: match self.may("payer", object)? {
+                None => None,
+                Some(payer) => Some(Charged {
+                    payer,
+                    plan: self.must("price_plan", object)?,
+                    amount: self.must("amount", |t| t.parse().ok())?,
+                    reserved: self.must("reserved", |t| t.parse().ok())?,
+                }),
+            },
+        }))
     }
 
     fn text(&self, column: &str) -> &str {
@@ -167,6 +196,10 @@ fn flag(text: &str) -> Option<bool> {
 
 fn network(text: &str) -> Option<NetworkText> {
     NetworkText::new(text.as_bytes()).filter(|kept| kept.as_str() == text)
+}
+
+fn object(text: &str) -> Option<ObjectId> {
+    ObjectId::parse(text).ok()
 }
 
 fn octets(text: &str) -> Option<Octets> {

@@ -35,6 +35,22 @@ fn full() -> Cdr {
         attempts: 1,
         billed: true,
         node: NodeName::parse("gw-1").unwrap(),
+        decided: Some(Box::new(decided())),
+    }
+}
+
+fn decided() -> Decided {
+    let object = |name| ObjectId::parse(name).unwrap();
+    Decided {
+        category: Category::Marketing,
+        signature: Some(object("sig-1")),
+        template: Some(object("tpl-1")),
+        flagged: true,
+        place: Some(["四川", "成都", "联通"].map(NetworkName::new)),
+        policy: 7,
+        rule: NetworkText::new(b"window"),
+        rule_object: Some(object("win-1")),
+        charge: Some(Charged { payer: object("agent-1"), plan: object("plan-1"), amount: 45, reserved: 50 }),
     }
 }
 
@@ -62,6 +78,7 @@ fn bare() -> Cdr {
         segments: 0,
         characters: 0,
         billed: false,
+        decided: None,
         ..full()
     }
 }
@@ -84,20 +101,28 @@ fn closed(count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_record_is_one_line_of_29_columns() {
+fn a_record_is_one_line_of_43_columns() {
     assert_eq!(
         line(&full()),
         "1,00000000deadbeef,MT,ent-1,p1,notary-a,\"au-1,\"\"x\"\"\",imei,edi1.k1.AbC_-9,2026-03-01,ab01ff,10690001,\
          07,ucs2,70,3,66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0,smsc-1,0A1B,\
          2026-03-01T08:00:00.000+08:00,2026-03-01T08:00:00.012+08:00,2026-03-01T08:00:00.020+08:00,\
-         2026-03-01T08:00:03.500+08:00,DELIVRD,DELIVERED,,1,1,gw-1\n"
+         2026-03-01T08:00:03.500+08:00,DELIVRD,DELIVERED,,1,1,gw-1,\
+         marketing,sig-1,tpl-1,1,四川,成都,联通,7,window,win-1,agent-1,plan-1,45,50\n"
     );
     assert_eq!(line(&bare()).matches(',').count(), COLUMNS.len() - 1);
 }
 
 #[test]
+fn names_of_places_stay_in_their_column() {
+    assert_eq!(NetworkName::new("四,\"川\n").as_str(), "四川");
+    assert_eq!(NetworkName::new(&"川".repeat(40)).as_str().len(), 63);
+}
+
+#[test]
 fn every_record_is_read_back() {
-    for cdr in [full(), bare()] {
+    let free = Decided { charge: None, place: None, rule: None, rule_object: None, ..decided() };
+    for cdr in [full(), bare(), Cdr { decided: Some(Box::new(free)), ..full() }] {
         assert_eq!(Cdr::parse_line(line(&cdr).as_bytes()), Ok(cdr));
     }
     for reason in REASONS {
