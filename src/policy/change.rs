@@ -147,6 +147,10 @@ impl App {
             install();
             self.policy.catalogue.store(Arc::new(plan.catalogue.clone()));
             self.take_over_lines().await;
+            if plan.differences.iter().any(|one| matches!(one.kind, Kind::Window | Kind::Calendar)) {
+                let hub = Arc::clone(&self.hub);
+                tokio::task::spawn_blocking(move || hub.flow.reconsider());
+            }
             self.tidy(&plan, &mut left).await;
         }
         let policy = self.policy.catalogue().number();

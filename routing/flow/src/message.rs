@@ -376,7 +376,8 @@ impl Resolved<'_> {
                 at: at.wall,
             });
         })?;
-        let ruled = Ruled::new(&permit, Review::None, at.wall);
+        let mut ruled = Ruled::new(&permit, Review::None, at.wall);
+        ruled.may_leave_early &= times.scheduled_at.is_none();
         let counted = permit.contact;
         let Admitted { received, authorization, number } = admitted;
         Ok(Cleared {

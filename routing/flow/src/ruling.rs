@@ -29,6 +29,8 @@ pub(crate) struct Ruled {
     /// The person's contact was counted.
     pub(crate) is_counted: bool,
     pub(crate) review: Review,
+    /// It was put off, and its sender named no time: it may leave as soon as the rules let it.
+    pub(crate) may_leave_early: bool,
     /// When it was asked last; not kept over a restart.
     pub(crate) asked_at: Timestamp,
     /// Of which edition of the lists; not kept over a restart.
@@ -115,7 +117,14 @@ impl Ruled {
     /// Nothing was asked yet: of a message of before there were rules.
     pub(crate) fn unasked(at: Timestamp) -> Self {
         let (is_counted, review) = (false, Review::None);
-        Self { decision: Arc::new(Decision::unasked()), is_counted, review, asked_at: at, lists: 0 }
+        Self {
+            decision: Arc::new(Decision::unasked()),
+            is_counted,
+            review,
+            may_leave_early: false,
+            asked_at: at,
+            lists: 0,
+        }
     }
 
     /// The same, of a part of a text that names a template.
@@ -130,6 +139,7 @@ impl Ruled {
             decision: Arc::new((*permit.decision).clone()),
             is_counted: permit.is_counted,
             review,
+            may_leave_early: matches!(permit.decision.verdict, Verdict::Defer(_)),
             asked_at: at,
             lists: permit.lists,
         }

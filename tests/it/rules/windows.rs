@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use veilgate::clock;
 use veilgate_names::Timestamp;
+use veilgate_simulators::esme::Submission;
 use veilgate_simulators::message::Address;
 use veilgate_simulators::receipt::State;
 
@@ -52,6 +53,34 @@ async fn outside_of_its_hours_a_text_is_refused_where_the_window_says_so() {
     delete(&gateway, "windows", "day").await;
     shop.accepted(&to(&person, "any time, 回T退订")).await;
     gateway.until("both went out", |gateway| sent(gateway).len() == 2).await;
+    gateway.stop().await;
+}
+
+/// What a window put off leaves when the window is taken away or opens earlier, also over a restart; not before the time that
+/// its sender named.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_off_leaves_earlier_when_the_window_changes() {
+    let mut gateway = advertising().await;
+    let shop = gateway.bind("shop").await;
+    let person = gateway.person(0).clone();
+    let (_, window) = opening(Duration::from_secs(7200), "defer", json!({"category": "marketing"}));
+    put(&gateway, &[("windows", "day", window)]).await;
+    shop.accepted(&to(&person, "first, 回T退订")).await;
+    let named = to(&person, "named, 回T退订");
+    shop.accepted(&Submission { schedule: "000000010000000R".to_owned(), ..named }).await;
+    gateway.restart().await;
+    let shop = gateway.bind("shop").await;
+    shop.accepted(&to(&person, "second, 回T退订")).await;
+    assert_eq!(sent(&gateway), [""; 0]);
+    // Still shut, only otherwise: it goes on waiting.
+    let (_, window) = opening(Duration::from_secs(3600), "defer", json!({"category": "marketing"}));
+    put(&gateway, &[("windows", "day", window)]).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(sent(&gateway), [""; 0]);
+    delete(&gateway, "windows", "day").await;
+    gateway.until("both went out", |gateway| sent(gateway).len() == 2).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!sent(&gateway).iter().any(|text| text.starts_with("named")));
     gateway.stop().await;
 }
 

@@ -27,6 +27,7 @@ use calendar::{Calendar, Later};
 use line::{Line, Slip, second_after, second_of};
 
 use crate::groups::Routes;
+use crate::label::EARLY;
 
 /// Stands for every tenant beyond this many.
 const CROWD: u16 = u16::MAX;
@@ -72,6 +73,8 @@ pub(crate) enum Wanted {
     Tags(FxHashSet<u32>),
     /// Those of a tenant.
     Tenant(EnterpriseId),
+    /// Those that the rules put off.
+    PutOff,
 }
 
 /// How far a search has come.
@@ -297,10 +300,11 @@ impl Parked {
     ) -> Vec<u32> {
         let tenant = match wanted {
             Wanted::Tenant(name) => self.by_name.get(name).copied(),
-            Wanted::Tags(_) => None,
+            Wanted::Tags(_) | Wanted::PutOff => None,
         };
         let is_wanted = |of: u16, tag: u32| match wanted {
-            Wanted::Tags(tags) => tags.contains(&tag),
+            Wanted::Tags(tags) => tags.contains(&(tag & !EARLY)),
+            Wanted::PutOff => tag & EARLY != 0,
             Wanted::Tenant(_) => of == CROWD || Some(of) == tenant,
         };
         let mut budget = budget;
@@ -321,6 +325,7 @@ impl Parked {
             *search = at.map_or(Search::Done, |second| Search::Calendar(Some(second)));
         }
         found.extend(self.urgent.iter().skip(before).map(|(later, _)| later.tag));
+        found.iter_mut().for_each(|tag| *tag &= !EARLY);
         found
     }
 

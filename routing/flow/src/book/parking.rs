@@ -9,7 +9,7 @@ use veilgate_names::{AuthorizationId, EnterpriseId, MessageId, Monotonic, Servic
 use super::Book;
 use super::parked::{Picked, Rooms, Ticket};
 use crate::groups::Candidate;
-use crate::label::tag_of;
+use crate::label::{parked_tag, tag_of};
 use crate::live::{Live, Moment};
 use crate::state::{Event, Phase};
 use crate::turn::Outcomes;
@@ -206,6 +206,6 @@ fn ticket(live: &Live) -> Ticket<'_> {
         service_number: live.service_number,
         route: live.route,
         expires_at: live.expires_at,
-        tag: tag_of(live.authorization.id()),
+        tag: parked_tag(tag_of(live.authorization.id()), &live.ruled),
     }
 }

@@ -10,7 +10,7 @@ use veilgate_store::{Space, Store, StoreError};
 
 use super::Flow;
 use crate::book::{Book, Cause, Picked, Search, Ticket, Wanted};
-use crate::label::{Label, tag_of};
+use crate::label::{Label, parked_tag, tag_of};
 use crate::live::{Ended, Live, Moment};
 use crate::record::{MessageRecord, RecordError};
 use crate::seal::{Behind, Seals};
@@ -128,6 +128,11 @@ impl Flow {
             book.insert_held(live, at);
             return book.end(id, state, Some(reason), 0, at);
         }
+        // What the rules put off is asked about again when it would leave.
+        let early = cause == Cause::Urgent
+            && live.ruled.may_leave_early
+            && live.ruled.decision.policy != self.gate.policy.number();
+        let live = if early { Live { scheduled_at: None, ..live } } else { live };
         match cause {
             Cause::Called => book.insert_held(live, at),
             Cause::Next(_) => book.queue(live, at, outcomes),
@@ -225,6 +230,11 @@ impl Flow {
         here + self.sift(&Wanted::Tenant(enterprise.clone()), Cause::Urgent).len()
     }
 
+    /// Has asked again about what the rules put off: windows are others now. Within moments, and at most once for each.
+    pub fn reconsider(&self) {
+        let _ = self.sift(&Wanted::PutOff, Cause::Urgent);
+    }
+
     /// The tags of authorizations under which something is parked, of these. What is found is looked at.
     pub(crate) fn parked_under(&self, ids: &[AuthorizationId]) -> FxHashSet<u32> {
         if ids.is_empty() {
@@ -262,6 +272,6 @@ fn one_by_one(store: &dyn Store, keys: &[&[u8]]) -> Result<Vec<Option<Box<[u8]>>
 }
 
 fn ticket<'a>(id: MessageId, tenant: &'a EnterpriseId, label: &Label, route: u16) -> Ticket<'a> {
-    let Label { service_number, expires_at, tag, .. } = label.clone();
-    Ticket { id, tenant, service_number, route, expires_at, tag }
+    let Label { service_number, expires_at, tag, ref ruled, .. } = *label;
+    Ticket { id, tenant, service_number, route, expires_at, tag: parked_tag(tag, ruled) }
 }

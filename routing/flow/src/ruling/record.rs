@@ -11,6 +11,8 @@ use crate::record::{Reader, RecordError, Writer};
 const COUNTED: u8 = 1;
 const FLAGGED: u8 = 2;
 const REVIEW_SHIFT: u8 = 2;
+const EARLY: u8 = 16;
+const KNOWN: u8 = 31;
 
 impl Ruled {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -22,7 +24,9 @@ impl Ruled {
             Review::Passed => 2,
         };
         let mut w = Writer(out);
-        w.u8(u8::from(self.is_counted) * COUNTED + u8::from(*flagged) * FLAGGED + (review << REVIEW_SHIFT));
+        let marks = [(self.is_counted, COUNTED), (*flagged, FLAGGED), (self.may_leave_early, EARLY)];
+        let marks = marks.into_iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, mark)| all | mark);
+        w.u8(marks | review << REVIEW_SHIFT);
         w.u64(*policy);
         w.u8(place(&Category::ALL, *category));
         w.u8(rule.map_or(u8::MAX, |rule| place(&Rule::ALL, rule)));
@@ -53,16 +57,18 @@ impl Ruled {
             place: None,
             charge,
         };
-        let review = match flags >> REVIEW_SHIFT {
-            0 => Review::None,
-            1 => Review::Waiting,
-            2 => Review::Passed,
+        let review = match (flags & !KNOWN, flags >> REVIEW_SHIFT & 3) {
+            (1.., _) => return Err(RecordError),
+            (_, 0) => Review::None,
+            (_, 1) => Review::Waiting,
+            (_, 2) => Review::Passed,
             _ => return Err(RecordError),
         };
         Ok(Self {
             decision: Arc::new(decision),
             is_counted: flags & COUNTED != 0,
             review,
+            may_leave_early: flags & EARLY != 0,
             asked_at: NEVER,
             lists: 0,
         })

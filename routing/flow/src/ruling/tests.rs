@@ -35,6 +35,7 @@ fn what_was_decided_reads_back() {
         decision: Arc::new(decision),
         is_counted: true,
         review: Review::Waiting,
+        may_leave_early: true,
         asked_at: NEVER,
         lists: 0,
     };

@@ -212,6 +212,20 @@ fn everything_of_a_tenant_is_found() {
 }
 
 #[test]
+fn what_the_rules_put_off_is_found_and_its_authorization_too() {
+    let mut yard = Yard::default();
+    yard.schedule(1, "a", HOUR);
+    let early = |parked: &mut Parked, ticket: Ticket<'_>| {
+        parked.schedule(Ticket { tag: ticket.tag | EARLY, ..ticket }, T0.plus(HOUR));
+    };
+    yard.with(2, "a", HOUR, early);
+    yard.with(3, "b", HOUR, early);
+    assert_eq!(yard.sift(&Wanted::Tags([3].into_iter().collect()), 100), [3]);
+    assert_eq!(yard.sift(&Wanted::PutOff, 100), [2, 3], "3 is being read");
+    assert_eq!(yard.0.scheduled(), 1);
+}
+
+#[test]
 fn one_message_can_be_taken_out_wherever_it_is() {
     let mut yard = Yard::default();
     let due = T0.plus(HOUR);
