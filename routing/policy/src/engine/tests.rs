@@ -235,7 +235,9 @@ fn a_black_list_stops_and_a_white_one_lifts_frequency_only() {
     assert!(world.send(&ask).is_ok() && world.send(&ask).is_ok());
     world.put(Kind::PersonList, "dnc", &json!({"level": "regulator", "kind": "black"}));
     assert!(world.send(&ask).is_ok(), "nobody is on it yet");
+    let earlier = world.send(&ask).unwrap();
     enlist(&world.engine, "dnc");
+    assert!(earlier.lists < world.engine.state().lists.edition(), "whoever waits is asked about again");
     assert_eq!(world.reason(&ask), Some((Reason::BlackRegulator, "lists")));
 }
 
