@@ -180,7 +180,7 @@ impl Flow {
             Ok(contact) => {
                 let is_refused = self.gate.opt_outs.block(contact.subscriber(), number, held);
                 let refused = if is_refused { Err(Reason::OptOut) } else { Ok(()) };
-                (Some(person(&contact, &self.gate)), covered.and(refused))
+                (Some(person(&contact, &self.gate, &self.gate.policy.policy())), covered.and(refused))
             }
         }
     }

@@ -25,7 +25,7 @@ use crate::multi::Member;
 use crate::recipient::{Recipient, Short};
 use crate::record::MessageRecord;
 use crate::refusal::Refusal;
-use crate::ruling::{Asked, Review, Ruled, first, person, text_of};
+use crate::ruling::{Asked, Review, Ruled, first, person, text_for};
 use crate::schedule::{Times, is_for_another_day};
 use crate::segments::segment_of;
 use crate::service::ServiceType;
@@ -290,9 +290,11 @@ impl<'a> Admitted<'a> {
     pub(crate) fn screen(mut self, gate: &Gate, id: MessageId, at: Moment) -> Result<Judged<'a>, Refusal> {
         judge(&self.received.body)?;
         self.render(gate)?;
-        let asked = self.asked(text_of(&self.received.body));
+        let policy = gate.policy.policy();
+        let asked = self.asked(text_for(&policy, &self.received.body, self.received.template.as_ref()));
         let occasion = first(id, self.received.times.scheduled_at, at);
-        let screened = gate.policy.screen(&asked.question(), occasion).map_err(|refused| refused.reason)?;
+        let screened = gate.policy.screen_by(policy, &asked.question(), occasion);
+        let screened = screened.map_err(|refused| refused.reason)?;
         let text = asked.text;
         Ok(Judged { admitted: self, text, screened })
     }
@@ -363,7 +365,8 @@ impl Resolved<'_> {
         let times = admitted.received.times;
         let asked = admitted.asked(text);
         let occasion = first(id, times.scheduled_at, at);
-        let permit = gate.policy.clear(screened, &asked.question(), &person(&contact, gate), occasion);
+        let person = person(&contact, gate, screened.policy());
+        let permit = gate.policy.clear(screened, &asked.question(), &person, occasion);
         let permit = permit.map_err(|refused| refused.reason)?;
         let facts = ContentFacts::of(&admitted.received.body);
         let scheduled_at = leaves_at(&permit, &times).inspect_err(|_| {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use veilgate_identity::Contact;
-use veilgate_names::{EnterpriseId, MessageId, ObjectId, Reason, Service, ServiceNumber, Timestamp};
-use veilgate_policy::{Decision, Occasion, Permit, Person, Question, Screened, Verdict};
+use veilgate_names::{EnterpriseId, ListKey, MessageId, ObjectId, Reason, Service, ServiceNumber, Timestamp};
+use veilgate_policy::{Decision, Occasion, Permit, Person, Policy, Question, Screened, Verdict};
 use veilgate_smpp::text::encoding::{DefaultAlphabet, decode_text};
 
 use crate::flow::Gate;
@@ -104,11 +104,16 @@ pub(crate) fn first(message: MessageId, scheduled_at: Option<Timestamp>, at: Mom
     }
 }
 
-/// Who somebody is to the rules.
-pub(crate) fn person(contact: &Contact, gate: &Gate) -> Person {
+/// The same, if a rule may want to know it.
+pub(crate) fn text_for(policy: &Policy, body: &Body, template: Option<&ObjectId>) -> Option<String> {
+    if policy.reads_texts() || template.is_some() { text_of(body) } else { None }
+}
+
+/// Who somebody is to the rules of a policy. The key is made of the number, and dear: nobody is on no list.
+pub(crate) fn person(contact: &Contact, gate: &Gate, policy: &Policy) -> Person {
     Person {
         subscriber: contact.subscriber(),
-        listed: gate.identity.list_key(contact),
+        listed: if policy.asks_lists() { gate.identity.list_key(contact) } else { ListKey(0) },
         place: contact.place(),
     }
 }
@@ -136,7 +141,7 @@ impl Ruled {
     pub(crate) fn new(permit: &Permit, before: Review, at: Timestamp) -> Self {
         let review = if permit.decision.verdict == Verdict::Hold { Review::Waiting } else { before };
         Self {
-            decision: Arc::new((*permit.decision).clone()),
+            decision: Arc::clone(&permit.decision),
             is_counted: permit.is_counted,
             review,
             may_leave_early: matches!(permit.decision.verdict, Verdict::Defer(_)),
@@ -168,10 +173,11 @@ pub(crate) fn ask_again(
         return Leave::Now;
     }
     let template = live.ruled.decision.template.clone();
+    let policy = gate.policy.policy();
     let asked = Asked {
         enterprise: live.authorization.enterprise(),
         number: live.service_number,
-        text: text_of(body),
+        text: text_for(&policy, body, template.as_ref()),
         template: template.as_ref(),
         params: None,
         segments: segments_of(body).into(),
@@ -183,7 +189,7 @@ pub(crate) fn ask_again(
         ..first(live.id, None, at)
     };
     let question = asked.question();
-    let screened = gate.policy.screen(&question, occasion);
+    let screened = gate.policy.screen_by(policy, &question, occasion);
     let permit = screened.and_then(|screened| clear(screened, &question, contact, gate, occasion));
     match permit {
         Err(refusal) => Leave::Never(refusal.reason),
@@ -216,5 +222,6 @@ fn clear(
     gate: &Gate,
     occasion: Occasion,
 ) -> Result<Permit, veilgate_policy::Refusal> {
-    gate.policy.clear(screened, question, &person(contact, gate), occasion)
+    let person = person(contact, gate, screened.policy());
+    gate.policy.clear(screened, question, &person, occasion)
 }

@@ -57,7 +57,7 @@ pub struct Screened {
 #[derive(Debug)]
 pub struct Permit {
     /// What the CDR will say.
-    pub decision: Box<Decision>,
+    pub decision: Arc<Decision>,
     /// The person's contact, if it was counted: to be written with the message.
     pub contact: Option<ContactRecord>,
     /// Whether the person's contact has been counted, now or before.
@@ -92,6 +92,14 @@ pub struct Refusal {
     pub reason: Reason,
     /// Everything that was decided.
     pub decision: Box<Decision>,
+}
+
+impl Screened {
+    /// The policy that was asked, and will be.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
 }
 
 impl State {
@@ -153,7 +161,19 @@ impl Engine {
     /// # Errors
     /// [`Refusal`] by the first that refuses. Rates stay taken if a later one does.
     pub fn screen(&self, question: &Question<'_>, occasion: Occasion) -> Result<Screened, Refusal> {
-        let policy = self.policy.load_full();
+        self.screen_by(self.policy(), question, occasion)
+    }
+
+    /// Asks the anonymous rules of a policy that was in force a moment ago.
+    ///
+    /// # Errors
+    /// As [`Self::screen`].
+    pub fn screen_by(
+        &self,
+        policy: Arc<Policy>,
+        question: &Question<'_>,
+        occasion: Occasion,
+    ) -> Result<Screened, Refusal> {
         let lists = self.state.lists.edition();
         let decision = Decision::allowed(policy.number);
         let mut inquiry = Inquiry::new(&self.state, &policy, question, occasion, decision);
@@ -186,7 +206,7 @@ impl Engine {
             }
         }
         let Inquiry { decision, contact, is_counted, is_low, .. } = inquiry;
-        Ok(Permit { decision: Box::new(decision), contact, is_counted, is_low, lists })
+        Ok(Permit { decision: Arc::new(decision), contact, is_counted, is_low, lists })
     }
 
     /// The text that a template makes of params, for a sender.

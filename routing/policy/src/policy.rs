@@ -33,6 +33,8 @@ pub struct Policy {
     pub(crate) regions: Regions,
     pub(crate) limits: Limits,
     pub(crate) plans: Plans,
+    pub(crate) reads_texts: bool,
+    pub(crate) marks_texts: bool,
 }
 
 impl Policy {
@@ -49,6 +51,16 @@ impl Policy {
         earlier: Option<&Self>,
     ) -> Result<Self, Mistake> {
         let tree = Tree::compile(objects)?;
+        let limits = Limits::compile(objects, &tree)?;
+        let marks_texts = limits.marks_texts();
+        // Tenants may require signatures, and numbers be for marketing.
+        let about_texts = [
+            objects.signatures.len(),
+            objects.templates.len(),
+            objects.word_lists.len(),
+            objects.tenants.len(),
+            objects.numbers.len(),
+        ];
         Ok(Self {
             number,
             numbers: Numbers::compile(objects, &tree, &state.rates)?,
@@ -60,7 +72,9 @@ impl Policy {
             windows: Windows::compile(objects, &tree, gazetteer)?,
             lists: ListRules::compile(objects, &tree, &state.lists)?,
             regions: Regions::compile(objects, &tree, gazetteer)?,
-            limits: Limits::compile(objects, &tree)?,
+            limits,
+            reads_texts: marks_texts || about_texts.iter().any(|count| *count > 0),
+            marks_texts,
             plans: Plans::compile(objects, &tree)?,
             tree,
         })
@@ -70,6 +84,18 @@ impl Policy {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Whether a rule may want to know the text of a message that names no template.
+    #[must_use]
+    pub fn reads_texts(&self) -> bool {
+        self.reads_texts
+    }
+
+    /// Whether anybody is looked up in a list.
+    #[must_use]
+    pub fn asks_lists(&self) -> bool {
+        !self.lists.is_empty()
     }
 
     /// The tenants.

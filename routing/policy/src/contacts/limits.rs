@@ -101,6 +101,12 @@ impl Limits {
         self.limits.is_empty()
     }
 
+    /// Whether any limit asks whether texts are the same.
+    #[must_use]
+    pub fn marks_texts(&self) -> bool {
+        self.limits.iter().any(|limit| limit.same_content)
+    }
+
     /// Whether any limit counts such contacts.
     pub(super) fn counts(&self, sender: &Sender) -> bool {
         self.reach_of(sender) > 0

@@ -222,7 +222,7 @@ impl<'a> Inquiry<'a> {
             enterprise: self.question.enterprise,
             signature: self.decision.signature.as_ref(),
             template: self.decision.template.as_ref(),
-            text: self.question.text.map(|text| contacts.mark(text)),
+            text: self.question.text.filter(|_| self.policy.marks_texts).map(|text| contacts.mark(text)),
         };
         let (subscriber, lifted, now) = (person.subscriber, self.is_lifted, self.occasion.wall);
         let counted = if self.is_dry {
