@@ -6,6 +6,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
@@ -261,6 +262,24 @@ impl Gateway {
     pub(crate) async fn ops(&self, request: Request) -> OpsResponse {
         let socket = self.app().config().ops_socket();
         tokio::task::spawn_blocking(move || call(&socket, request, None)).await.unwrap().unwrap()
+    }
+
+    /// `veilgate --actor zhang …` beside the gateway; what `input` holds goes through standard input, what it says is kept for
+    /// the leak scan.
+    pub(crate) async fn command(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
+        command.arg("--config").arg(self.config_path()).args(["--actor", "zhang"]).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let input = input.to_owned();
+        let run = move || {
+            let mut child = command.spawn().unwrap();
+            // A command that is refused at once does not read.
+            let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+            child.wait_with_output().unwrap()
+        };
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        self.note_north("veilgate", &[&output.stdout[..], &output.stderr].concat());
+        output
     }
 
     /// `GET path` from the ops listener: status and body.

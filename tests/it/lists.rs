@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::sync::Arc;
 
 use flate2::write::GzEncoder;
@@ -17,19 +17,7 @@ use crate::gateway::{Gateway, Plan, files_under};
 
 /// `veilgate --actor zhang lists …`; what `input` holds goes through standard input.
 async fn lists(gateway: &Gateway, arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
-    command.arg("--config").arg(gateway.config_path()).args(["--actor", "zhang", "lists"]).args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let input = input.to_owned();
-    let run = move || {
-        let mut child = command.spawn().unwrap();
-        // A command that is refused at once does not read.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
-    };
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
-    gateway.note_north("lists", &[&output.stdout[..], &output.stderr].concat());
-    output
+    gateway.command(&[&["lists"], arguments].concat(), input).await
 }
 
 fn words(output: &Output) -> String {

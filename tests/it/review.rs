@@ -1,8 +1,6 @@
 //! Messages that a word list holds until staff have looked at them: one that passes arrives once, one that is refused is
 //! told so, whatever nobody looks at expires, also over restarts.
 
-use std::process::{Command, Output};
-
 use serde_json::{Value, json};
 use veilgate::admin::{Request, Response, ReviewShown};
 use veilgate_names::MessageId;
@@ -11,23 +9,14 @@ use veilgate_simulators::receipt::State;
 
 use crate::gateway::{Gateway, Party, Person, Plan};
 
-/// `veilgate --actor zhang …`.
-async fn veilgate(gateway: &Gateway, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
-    command.arg("--config").arg(gateway.config_path()).args(["--actor", "zhang"]).args(arguments);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    gateway.note_north("veilgate", &[&output.stdout[..], &output.stderr].concat());
-    output
-}
-
 async fn done(gateway: &Gateway, arguments: &[&str]) -> String {
-    let output = veilgate(gateway, arguments).await;
+    let output = gateway.command(arguments, "").await;
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 async fn refused(gateway: &Gateway, arguments: &[&str]) -> String {
-    let output = veilgate(gateway, arguments).await;
+    let output = gateway.command(arguments, "").await;
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
     String::from_utf8(output.stderr).unwrap()
 }

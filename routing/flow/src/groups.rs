@@ -127,6 +127,12 @@ impl Candidate {
         self.line.as_ref().is_none_or(LineRules::sends)
     }
 
+    /// Whether staff let such messages go out over it.
+    fn carries(&self, policy: Option<&Policy>, freight: Freight<'_>) -> bool {
+        let (Some(line), Some(policy)) = (&self.line, policy) else { return true };
+        policy.carries(line, freight.enterprise, freight.category)
+    }
+
     /// Whether it will take messages once it is bound.
     pub(crate) fn is_open(&self) -> bool {
         self.passes(Bar::Enabled)
@@ -180,9 +186,7 @@ impl Routes {
 
     /// Whether a channel carries such messages, be it up or not.
     pub(crate) fn carries(&self, channel: u16, freight: Freight<'_>) -> bool {
-        let line = self.candidate(channel).and_then(|one| one.line.as_ref());
-        let (Some(line), Some(policy)) = (line, &self.policy) else { return true };
-        policy.carries(line, freight.enterprise, freight.category)
+        self.candidate(channel).is_none_or(|one| one.carries(self.policy.as_deref(), freight))
     }
 
     /// Whether any channel of a route is switched on; with a freight, for such messages.
@@ -227,10 +231,7 @@ impl Routes {
         freight: Freight<'_>,
     ) -> Option<u16> {
         let Self { candidates, routes, probes, policy } = self;
-        let carries = |one: &Candidate| match (&one.line, &*policy) {
-            (Some(line), Some(policy)) => policy.carries(line, freight.enterprise, freight.category),
-            _ => true,
-        };
+        let carries = |one: &Candidate| one.carries(policy.as_deref(), freight);
         let seats = &mut routes.get_mut(usize::from(route))?.seats;
         if *probes > 0 && key.is_none() {
             let wanted = |seat: &&Seat| {

@@ -1,8 +1,7 @@
 //! What every rule says of a message, by `veilgate policy explain`: in order, all of them, with nothing taken and nothing
 //! told that nobody may know.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::{Value, json};
 use veilgate_simulators::esme::{Recipient, Submission};
@@ -12,19 +11,7 @@ use crate::gateway::{Gateway, Plan};
 
 /// `veilgate --actor zhang policy …`; what `input` holds goes through standard input.
 async fn policy(gateway: &Gateway, arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
-    command.arg("--config").arg(gateway.config_path()).args(["--actor", "zhang", "policy"]).args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let input = input.to_owned();
-    let run = move || {
-        let mut child = command.spawn().unwrap();
-        // A command that is refused at once does not read.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
-    };
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
-    gateway.note_north("policy", &[&output.stdout[..], &output.stderr].concat());
-    output
+    gateway.command(&[&["policy"], arguments].concat(), input).await
 }
 
 async fn put(gateway: &Gateway, place: &str, object: Value) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use veilgate::admin::{Request, Response};
 use veilgate::policy::{PolicyAnswer, PolicyCommand};
@@ -12,9 +12,7 @@ use crate::gateway::{Gateway, Plan};
 
 /// Runs `veilgate policy ...` beside the gateway.
 async fn policy(gateway: &Gateway, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_veilgate"));
-    command.arg("--config").arg(gateway.config_path()).args(["--actor", "zhang", "policy"]).args(arguments);
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    gateway.command(&[&["policy"], arguments].concat(), "").await
 }
 
 async fn done(gateway: &Gateway, arguments: &[&str]) -> String {
