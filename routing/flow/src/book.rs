@@ -20,8 +20,10 @@ pub(crate) use queues::Uncarried;
 pub(crate) use restoring::Found;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use veilgate_names::{
     AuthorizationId, ChannelId, EnterpriseId, FinalState, MessageId, Monotonic, ObjectId, Octets, Reason,
@@ -36,7 +38,7 @@ use self::parking::Crowd;
 use crate::correlate::{Correlate, ReceiptFact};
 use crate::delivery::Notice;
 use crate::fair::{FairQueue, Lanes};
-use crate::groups::{Candidate, Freight, Routes};
+use crate::groups::{Candidate, OpenRoutes, Routes};
 use crate::health::{Health, Pulse};
 use crate::live::{Ended, Live, Moment};
 use crate::notice::Noticed;
@@ -155,7 +157,7 @@ impl Channel {
 /// See the module.
 pub(crate) struct Book {
     rules: FlowRules,
-    live: FxHashMap<MessageId, Live>,
+    live: FxHashMap<MessageId, Box<Live>>,
     correlate: Correlate,
     channels: Vec<Channel>,
     lanes: Lanes,
@@ -212,6 +214,7 @@ impl Book {
                 candidate.weight = rules.weight;
             }
         }
+        self.routes.publish();
     }
 
     pub(crate) fn channel_index(&self, id: &ChannelId) -> Option<u16> {
@@ -234,13 +237,13 @@ impl Book {
 
     /// Up to `max` messages of an enterprise, and where they stand.
     pub(crate) fn under(&self, tenant: &EnterpriseId, max: usize) -> Vec<(MessageId, Phase)> {
-        let of_tenant = self.live.values().filter(|live| live.authorization.enterprise() == tenant);
+        let of_tenant = self.each().filter(|live| live.authorization.enterprise() == tenant);
         of_tenant.take(max).map(|live| (live.id, live.phase())).collect()
     }
 
     /// The authorizations under which something has not ended.
     pub(crate) fn authorizations(&self) -> FxHashSet<AuthorizationId> {
-        self.live.values().map(|live| live.authorization.id().clone()).collect()
+        self.each().map(|live| live.authorization.id().clone()).collect()
     }
 
     /// Whether any channel that is switched on has a bound link.
@@ -248,18 +251,13 @@ impl Book {
         self.routes.candidates.iter().filter(|candidate| candidate.enabled && candidate.up).count()
     }
 
-    /// Whether a route leads to any channel that is switched on.
-    pub(crate) fn has_route(&self, route: u16) -> bool {
-        self.routes.is_open(route, None)
-    }
-
-    /// Whether a route leads to any channel that is switched on and carries such messages.
-    pub(crate) fn has_route_for(&self, route: u16, freight: Freight<'_>) -> bool {
-        self.routes.is_open(route, Some(freight))
+    /// Which routes lead to any channel that is switched on; kept true without the lock around the book.
+    pub(crate) fn open_routes(&self) -> Arc<ArcSwap<OpenRoutes>> {
+        self.routes.open()
     }
 
     /// Adds a durable message and queues it.
-    pub(crate) fn insert(&mut self, mut live: Live, at: Moment, outcomes: &mut Outcomes) {
+    pub(crate) fn insert(&mut self, mut live: Box<Live>, at: Moment, outcomes: &mut Outcomes) {
         let id = live.id;
         self.name_parts(&live);
         let queued = live.life.on(Event::Stored);
@@ -301,8 +299,12 @@ impl Book {
         popped
     }
 
+    fn each(&self) -> impl Iterator<Item = &Live> {
+        self.live.values().map(Box::as_ref)
+    }
+
     pub(crate) fn live(&mut self, id: MessageId) -> Option<&mut Live> {
-        self.live.get_mut(&id)
+        self.live.get_mut(&id).map(Box::as_mut)
     }
 
     /// When the next postponed message of a channel may be popped.
@@ -464,7 +466,7 @@ impl Book {
     }
 
     /// The end is durable: the message is gone.
-    pub(crate) fn remove(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) -> Option<Live> {
+    pub(crate) fn remove(&mut self, id: MessageId, at: Moment, outcomes: &mut Outcomes) -> Option<Box<Live>> {
         let mut live = self.live.remove(&id)?;
         let _ = live.life.on(Event::EndStored);
         if live.long.is_some() {

@@ -34,7 +34,7 @@ use crate::delivery::{Attempt, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::ended::Ends;
 use crate::erasing::Erasing;
-use crate::groups::Freight;
+use crate::groups::{Freight, OpenRoutes};
 use crate::live::{Body, Live, Moment};
 use crate::long::{Long, NorthPart};
 use crate::message::{Cleared, Received};
@@ -80,6 +80,7 @@ pub struct Flow {
     pub(crate) node: NodeName,
     pub(crate) seals: Seals,
     pub(crate) book: Mutex<Book>,
+    pub(crate) open_routes: Arc<ArcSwap<OpenRoutes>>,
     /// Long replies that are not whole yet.
     pub(crate) parts: Mutex<Parts>,
     /// Texts from the north that are not whole yet.
@@ -167,9 +168,11 @@ impl Flow {
         first_id: u64,
     ) -> Self {
         let (ends, max_repeats) = (Ends::new(rules.max_remembered), rules.max_repeats);
+        let book = Book::new(rules.clone());
         Self {
             gate,
-            book: Mutex::new(Book::new(rules.clone())),
+            open_routes: book.open_routes(),
+            book: Mutex::new(book),
             parts: Mutex::new(Parts::new(rules.replies.clone())),
             shares: Shares::new(rules.max_live),
             segments: Mutex::new(Segments::new(rules.segments.clone(), rules.max_text)),
@@ -347,7 +350,7 @@ impl Flow {
             enterprise: cleared.authorization.enterprise(),
             category: cleared.ruled.decision.category,
         };
-        if !self.book.lock().has_route_for(route, freight) {
+        if !self.open_routes.load().leads(route, Some(freight)) {
             return Err(Reason::NoRoute.into());
         }
         let id = origin.id.unwrap_or_else(|| self.next_id());

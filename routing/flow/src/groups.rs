@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use veilgate_names::{Category, ChannelId, EnterpriseId};
 use veilgate_policy::{LineRules, Policy};
 
@@ -74,6 +75,14 @@ struct Route {
     seats: Vec<Seat>,
 }
 
+/// Which routes lead anywhere, for those who only ask that: without the lock around the routes themselves.
+#[derive(Default)]
+pub(crate) struct OpenRoutes {
+    /// By route: what is said of each of its channels that is switched on.
+    routes: Vec<Vec<Option<LineRules>>>,
+    policy: Option<Arc<Policy>>,
+}
+
 /// All routes, and the state of the channels they lead to. Index 0 is the route of all channels.
 pub(crate) struct Routes {
     pub(crate) candidates: Vec<Candidate>,
@@ -82,6 +91,8 @@ pub(crate) struct Routes {
     probes: u32,
     /// The policy whose lines the candidates have; `None` if no channel has one.
     policy: Option<Arc<Policy>>,
+    /// As of the last [`Self::publish`].
+    open: Arc<ArcSwap<OpenRoutes>>,
 }
 
 /// How good a member has to be.
@@ -129,8 +140,7 @@ impl Candidate {
 
     /// Whether staff let such messages go out over it.
     fn carries(&self, policy: Option<&Policy>, freight: Freight<'_>) -> bool {
-        let (Some(line), Some(policy)) = (&self.line, policy) else { return true };
-        policy.carries(line, freight.enterprise, freight.category)
+        carries(self.line.as_ref(), policy, freight)
     }
 
     /// Whether it will take messages once it is bound.
@@ -139,9 +149,30 @@ impl Candidate {
     }
 }
 
+impl OpenRoutes {
+    /// Whether any channel of a route is switched on; with a freight, for such messages.
+    pub(crate) fn leads(&self, route: u16, freight: Option<Freight<'_>>) -> bool {
+        let lines = self.routes.get(usize::from(route)).map_or(&[][..], Vec::as_slice);
+        lines
+            .iter()
+            .any(|line| freight.is_none_or(|freight| carries(line.as_ref(), self.policy.as_deref(), freight)))
+    }
+}
+
+fn carries(line: Option<&LineRules>, policy: Option<&Policy>, freight: Freight<'_>) -> bool {
+    let (Some(line), Some(policy)) = (line, policy) else { return true };
+    policy.carries(line, freight.enterprise, freight.category)
+}
+
 impl Default for Routes {
     fn default() -> Self {
-        let mut routes = Self { candidates: Vec::new(), routes: Vec::new(), probes: 0, policy: None };
+        let mut routes = Self {
+            candidates: Vec::new(),
+            routes: Vec::new(),
+            probes: 0,
+            policy: None,
+            open: Arc::default(),
+        };
         routes.set(&RouteRules::all(), |_| None);
         routes
     }
@@ -189,13 +220,19 @@ impl Routes {
         self.candidate(channel).is_none_or(|one| one.carries(self.policy.as_deref(), freight))
     }
 
-    /// Whether any channel of a route is switched on; with a freight, for such messages.
-    pub(crate) fn is_open(&self, route: u16, freight: Option<Freight<'_>>) -> bool {
-        let seats = self.routes.get(usize::from(route)).map_or(&[][..], |route| &route.seats);
-        seats.iter().any(|seat| {
-            self.candidate(seat.channel).is_some_and(Candidate::is_open)
-                && freight.is_none_or(|freight| self.carries(seat.channel, freight))
-        })
+    /// Which routes lead anywhere, as of the last [`Self::publish`].
+    pub(crate) fn open(&self) -> Arc<ArcSwap<OpenRoutes>> {
+        Arc::clone(&self.open)
+    }
+
+    /// Tells those who ask [`Self::open`] which channels are switched on now.
+    pub(crate) fn publish(&self) {
+        let line = |seat: &Seat| {
+            let candidate = self.candidate(seat.channel).filter(|candidate| candidate.is_open())?;
+            Some(candidate.line.clone())
+        };
+        let routes = self.routes.iter().map(|route| route.seats.iter().filter_map(line).collect()).collect();
+        self.open.store(Arc::new(OpenRoutes { routes, policy: self.policy.clone() }));
     }
 
     /// Whether a route leads to another usable channel than this one.
@@ -230,7 +267,7 @@ impl Routes {
         avoid: Option<u16>,
         freight: Freight<'_>,
     ) -> Option<u16> {
-        let Self { candidates, routes, probes, policy } = self;
+        let Self { candidates, routes, probes, policy, .. } = self;
         let carries = |one: &Candidate| one.carries(policy.as_deref(), freight);
         let seats = &mut routes.get_mut(usize::from(route))?.seats;
         if *probes > 0 && key.is_none() {

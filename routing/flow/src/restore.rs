@@ -216,7 +216,7 @@ impl Flow {
     /// Puts a message, or a part of a text, where its state says it is.
     pub(crate) fn place(
         &self,
-        live: Live,
+        live: Box<Live>,
         state: Option<StateRecord>,
         at: Moment,
         turn: &mut Turn,
@@ -233,13 +233,18 @@ impl Flow {
     }
 
     /// A message made of its record, as if it had just been accepted.
-    pub(crate) fn live(&self, id: MessageId, record: MessageRecord, at: Moment) -> Result<Live, RecordError> {
+    pub(crate) fn live(
+        &self,
+        id: MessageId,
+        record: MessageRecord,
+        at: Moment,
+    ) -> Result<Box<Live>, RecordError> {
         let authorization = self.gate.registry.by_id(&record.authorization).ok_or(RecordError)?;
         let directory = self.gate.directory.load();
         let rules = directory.rules(record.service_number);
         let route = rules.map_or(0, |rules| directory.place(rules));
         let ordered = rules.is_some_and(|rules| directory.is_ordered(rules, &record.account));
-        Ok(Live {
+        Ok(Box::new(Live {
             id,
             account: record.account,
             kind: record.kind,
@@ -268,7 +273,7 @@ impl Flow {
             ruled: record.ruled,
             planned_end: None,
             member: record.member,
-        })
+        }))
     }
 }
 

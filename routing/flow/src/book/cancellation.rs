@@ -30,7 +30,7 @@ impl Book {
         &self,
         mut under: impl FnMut(&Registered) -> bool,
     ) -> Vec<Cancellation> {
-        let answered = self.live.values().filter(|live| live.phase() == Phase::Answered);
+        let answered = self.each().filter(|live| live.phase() == Phase::Answered);
         let under = answered.filter(|live| under(&live.authorization));
         under.filter_map(|live| self.cancellation(live.id, None)).collect()
     }

@@ -18,7 +18,9 @@ impl Book {
             let position = channels.iter().position(|channel| channel.rules.id == *id)?;
             u16::try_from(position).ok()
         };
-        rules.iter().map(|rules| self.routes.set(rules, index)).collect()
+        let places = rules.iter().map(|rules| self.routes.set(rules, index)).collect();
+        self.routes.publish();
+        places
     }
 
     /// A link was bound or lost. Queues move from channels that are down to those that are up; a channel with
@@ -77,6 +79,7 @@ impl Book {
     ) -> Option<()> {
         let index = self.channel_index(id)?;
         self.routes.candidates.get_mut(usize::from(index))?.draining = draining;
+        self.routes.publish();
         self.rebalance(outcomes);
         Some(())
     }
@@ -85,7 +88,7 @@ impl Book {
     pub(crate) fn intended(&self, id: &ChannelId) -> usize {
         let index = self.channel_index(id);
         let intended = |live: &&Live| live.phase() == Phase::Intended && Some(live.channel) == index;
-        self.live.values().filter(intended).count()
+        self.each().filter(intended).count()
     }
 
     /// Probes that are due, and time that has passed for an ill channel.

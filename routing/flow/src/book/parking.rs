@@ -32,7 +32,7 @@ pub(super) struct Crowd {
 
 impl Book {
     /// Takes in a durable message: it is queued, or parked until its time or until its channels have room.
-    pub(crate) fn take_in(&mut self, live: Live, at: Moment, outcomes: &mut Outcomes) {
+    pub(crate) fn take_in(&mut self, live: Box<Live>, at: Moment, outcomes: &mut Outcomes) {
         if !self.crowd.crowded && live.scheduled_at.is_none() {
             return self.insert(live, at, outcomes);
         }
@@ -43,7 +43,7 @@ impl Book {
     }
 
     /// Queues a message that may have waited for its time.
-    pub(crate) fn queue(&mut self, mut live: Live, at: Moment, outcomes: &mut Outcomes) {
+    pub(crate) fn queue(&mut self, mut live: Box<Live>, at: Moment, outcomes: &mut Outcomes) {
         let was_scheduled = live.scheduled_at.take().is_some();
         if was_scheduled && live.phase() == Phase::Accepted {
             let _ = live.life.on(Event::Held);
@@ -154,7 +154,7 @@ impl Book {
     }
 
     /// Adds a message that was parked and that somebody asked for: it is in no queue.
-    pub(crate) fn insert_held(&mut self, mut live: Live, at: Moment) {
+    pub(crate) fn insert_held(&mut self, mut live: Box<Live>, at: Moment) {
         let id = live.id;
         if !live.life.on(Event::Held) {
             return;
@@ -180,12 +180,12 @@ impl Book {
             live.phase().is_unsent() && is_concerned(live.authorization.id(), live.authorization.enterprise())
         };
         let before = self.crowd.suspects.len();
-        self.crowd.suspects.extend(self.live.values().filter(concerned).map(|live| live.id));
+        self.crowd.suspects.extend(self.live.values().map(Box::as_ref).filter(concerned).map(|live| live.id));
         self.crowd.suspects.len() - before
     }
 
     /// Takes out a message that is held; `None` if it is not.
-    pub(crate) fn let_go(&mut self, id: MessageId) -> Option<Live> {
+    pub(crate) fn let_go(&mut self, id: MessageId) -> Option<Box<Live>> {
         self.live.get(&id).filter(|live| live.phase() == Phase::Scheduled)?;
         let live = self.live.remove(&id)?;
         self.deadlines.remove(&(live.deadline, id));

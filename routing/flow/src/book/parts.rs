@@ -49,7 +49,7 @@ impl Book {
         turn.steps.push(Step::Long(Box::new(LongStep::Cut { text: id, link, body })));
         for part in parts {
             let message = part.id;
-            self.live.insert(message, part);
+            self.live.insert(message, Box::new(part));
             if self.intend(message, at, turn) {
                 turn.steps.push(Step::Send { link, message });
             }
@@ -84,7 +84,7 @@ impl Book {
         outcomes: &mut Outcomes,
     ) -> bool {
         self.remove(part, at, outcomes);
-        let south = self.live.get_mut(&text).and_then(Live::south_mut);
+        let south = self.live.get_mut(&text).and_then(|live| live.south_mut());
         let over = south.is_some_and(|south| south.end(place, end));
         if over {
             self.over.push(text);
@@ -97,7 +97,7 @@ impl Book {
         let over = std::mem::take(&mut self.over);
         over.into_iter()
             .filter_map(|id| {
-                let south = self.live.get_mut(&id).and_then(Live::south_mut)?;
+                let south = self.live.get_mut(&id).and_then(|live| live.south_mut())?;
                 let (state, reason, error) = south.worst().map(|end| (end.state, end.reason, end.error))?;
                 self.end(id, state, reason, error, at)
             })
@@ -105,7 +105,7 @@ impl Book {
     }
 
     /// Adds a text that was cut when the process ended, without its parts.
-    pub(crate) fn restore_text(&mut self, mut live: Live, south: SouthParts) {
+    pub(crate) fn restore_text(&mut self, mut live: Box<Live>, south: SouthParts) {
         let id = live.id;
         live.body = None;
         // Its link is gone; its parts know what that means for each.

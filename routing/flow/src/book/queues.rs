@@ -71,6 +71,7 @@ impl Book {
     pub(crate) fn set_lines(&mut self, policy: &Arc<Policy>, outcomes: &mut Outcomes) {
         let before: Vec<_> = self.routes.candidates.iter().map(|one| one.line.clone()).collect();
         self.routes.set_lines(policy, self.channels.iter().map(|channel| &channel.rules.id));
+        self.routes.publish();
         let now = self.routes.candidates.iter().map(|one| one.line.as_ref());
         let changed = before.iter().zip(now).enumerate().filter(|(_, (before, now))| before.as_ref() != *now);
         let changed: Vec<usize> = changed.map(|(index, _)| index).collect();
@@ -115,7 +116,7 @@ impl Book {
         if live.is_part() || self.routes.carries(live.channel, live.freight()) {
             return Ok(true);
         }
-        if !self.routes.is_open(live.route, Some(live.freight())) {
+        if !self.routes.open().load().leads(live.route, Some(live.freight())) {
             return Err(Uncarried);
         }
         self.requeue(id, None, outcomes);

@@ -25,7 +25,7 @@ impl Book {
     /// A message of this account that has not ended, by its id or that of one of the parts it came in.
     pub(crate) fn of_account(&self, account: &AccountId, id: MessageId) -> Option<&Live> {
         let id = self.texts.get(&id).copied().unwrap_or(id);
-        self.live.get(&id).filter(|live| live.account == *account && !live.is_part())
+        self.live.get(&id).map(Box::as_ref).filter(|live| live.account == *account && !live.is_part())
     }
 
     /// Takes a message back that no SMSC has seen; nothing if one may have.
@@ -43,14 +43,14 @@ impl Book {
         mut described: impl FnMut(&Live) -> bool,
     ) -> Vec<MessageId> {
         let waits = |live: &&Live| live.waits() && live.account == *account && !live.is_part();
-        self.live.values().filter(waits).filter(|live| described(live)).map(|live| live.id).collect()
+        self.each().filter(waits).filter(|live| described(live)).map(|live| live.id).collect()
     }
 
     /// What was called from where it was parked under an authorization and has not ended.
     pub(crate) fn held_under(&self, authorization: &AuthorizationId) -> Vec<MessageId> {
         let tag = tag_of(authorization);
         let held = |live: &&Live| live.phase() == Phase::Scheduled && tag_of(live.authorization.id()) == tag;
-        self.live.values().filter(held).map(|live| live.id).collect()
+        self.each().filter(held).map(|live| live.id).collect()
     }
 
     /// Changes a message that waits and keeps it from being sent until the change is durable (`retracted` lets it go

@@ -26,7 +26,7 @@ impl Book {
     /// or is sent again where its channel says so.
     pub(crate) fn restore(
         &mut self,
-        mut live: Live,
+        mut live: Box<Live>,
         state: Option<StateRecord>,
         at: Moment,
         outcomes: &mut Outcomes,
@@ -54,7 +54,7 @@ impl Book {
         }
     }
 
-    fn insert_again(&mut self, mut live: Live, again: Again, at: Moment, outcomes: &mut Outcomes) {
+    fn insert_again(&mut self, mut live: Box<Live>, again: Again, at: Moment, outcomes: &mut Outcomes) {
         let id = live.id;
         live.next = again.next;
         if again.not_before <= at.wall {
@@ -72,7 +72,7 @@ impl Book {
         }
     }
 
-    fn insert_answered(&mut self, mut live: Live, at: Moment) {
+    fn insert_answered(&mut self, mut live: Box<Live>, at: Moment) {
         let id = live.id;
         if !live.life.on(Event::Answered) {
             return;
@@ -85,7 +85,7 @@ impl Book {
         self.live.insert(id, live);
     }
 
-    fn insert_unknown(&mut self, live: Live, at: Moment, outcomes: &mut Outcomes) -> Option<Ended> {
+    fn insert_unknown(&mut self, live: Box<Live>, at: Moment, outcomes: &mut Outcomes) -> Option<Ended> {
         let id = live.id;
         if live.ordered {
             self.order.join(&live);

@@ -55,7 +55,7 @@ pub(super) fn moment(ms: u64) -> Moment {
     Moment { wall: Timestamp(i64::try_from(ms).unwrap()), mono: Monotonic(ms * 1000) }
 }
 
-pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> Live {
+pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> Box<Live> {
     let body = Body {
         data_coding: 0,
         esm_class: 0,
@@ -65,7 +65,7 @@ pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> L
         segment: None,
         service: crate::service::ServiceType::default(),
     };
-    Live {
+    Box::new(Live {
         id: MessageId(id),
         account: AccountId::parse("a").unwrap(),
         kind: AccountKind::Enterprise,
@@ -94,7 +94,7 @@ pub(super) fn message(id: u64, authorization: &Arc<Registered>, at: Moment) -> L
         planned_end: None,
         ruled: crate::ruling::Ruled::unasked(at.wall),
         member: crate::multi::Member::default(),
-    }
+    })
 }
 
 /// A book, the journal beneath it, and turns on their way there.
@@ -205,7 +205,7 @@ impl World {
         self.accepted += 1;
         let live = message(self.accepted, &self.authorization, at);
         turn.put(Space::Message, &live.id.0.to_be_bytes(), b"m");
-        turn.steps.push(Step::Accept { live: Box::new(live), answer: None });
+        turn.steps.push(Step::Accept { live, answer: None });
     }
 
     /// Like `Flow::send`: the first that may be sent is written, or found unwritable.
@@ -250,7 +250,7 @@ impl World {
         }
         for step in turn.steps {
             match step {
-                Step::Accept { live, .. } if !fails => self.book.insert(*live, at, &mut outcomes),
+                Step::Accept { live, .. } if !fails => self.book.insert(live, at, &mut outcomes),
                 Step::Send { link, message } if !fails => self.ready.push((link, message)),
                 Step::Send { message, .. } => {
                     self.book.retracted(message, Duration::from_secs(1), at, &mut outcomes);
@@ -354,7 +354,7 @@ proptest! {
         for id in &ids {
             let (before, after) = (world.book.live(*id).unwrap(), restarted.live(*id).map(|live| &*live));
             agree(before, after, &ended)?;
-            let phase = after.filter(|after| !ended.contains(&after.id)).map(Live::phase);
+            let phase = after.filter(|after| !ended.contains(&after.id)).map(|live| live.phase());
             if settled && matches!(before.phase(), Phase::Answered | Phase::Postponed) {
                 let due = before.phase() == Phase::Postponed && phase == Some(Phase::Queued);
                 prop_assert!(due || phase == Some(before.phase()), "all is durable: {:?}", phase);

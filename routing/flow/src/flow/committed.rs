@@ -32,7 +32,7 @@ impl Flow {
         }
         let mut deliveries = Vec::new();
         let mut book = self.book.lock();
-        let mut ends = None;
+        let (mut ends, mut gone) = (None, Vec::new());
         let (whole, broken): (Vec<Turn>, Vec<Turn>) = turns.into_iter().partition(|turn| turn.whole);
         for step in whole.into_iter().flat_map(|turn| turn.steps) {
             match step {
@@ -40,11 +40,14 @@ impl Flow {
                     outcomes.counts.accepted += 1;
                     outcomes.answers.extend(answer.map(|answer| (answer, Ok(live.id))));
                     self.reviews.note_live(&live);
-                    book.take_in(*live, at, outcomes);
+                    book.take_in(live, at, outcomes);
                 }
                 Step::Send { link, message } => outcomes.ready.push((link, message)),
                 Step::Finish { message, end, receipt } => {
-                    self.remember(book.remove(message, at, outcomes), &end, &mut ends);
+                    if let Some(live) = book.remove(message, at, outcomes) {
+                        self.remember(&live, &end, &mut ends);
+                        gone.push(live);
+                    }
                     self.shares.leave(end.authorization.enterprise());
                     self.reviews.forget(message);
                     outcomes.counts.finish(end.state);
@@ -133,14 +136,12 @@ impl Flow {
     }
 
     /// Keeps how a message ended in mind, for whoever asks. The lock is taken at the first of a commit.
-    fn remember<'a>(&'a self, live: Option<Live>, end: &End, ends: &mut Option<MutexGuard<'a, Ends>>) {
-        if let Some(live) = live {
-            let origin = (&live.account, live.service_number);
-            let ends = ends.get_or_insert_with(|| self.ends.lock());
-            ends.push(live.id, origin, live.member, end.state, end.cdr.done_at);
-            for part in live.other_ids() {
-                ends.push(part, origin, live.member, end.state, end.cdr.done_at);
-            }
+    fn remember<'a>(&'a self, live: &Live, end: &End, ends: &mut Option<MutexGuard<'a, Ends>>) {
+        let origin = (&live.account, live.service_number);
+        let ends = ends.get_or_insert_with(|| self.ends.lock());
+        ends.push(live.id, origin, live.member, end.state, end.cdr.done_at);
+        for part in live.other_ids() {
+            ends.push(part, origin, live.member, end.state, end.cdr.done_at);
         }
     }
 

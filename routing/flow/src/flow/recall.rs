@@ -117,7 +117,7 @@ impl Flow {
     fn wake(
         &self,
         book: &mut Book,
-        live: Live,
+        mut live: Box<Live>,
         cause: Cause,
         at: Moment,
         outcomes: &mut Outcomes,
@@ -132,7 +132,9 @@ impl Flow {
         let early = cause == Cause::Urgent
             && live.ruled.may_leave_early
             && live.ruled.decision.policy != self.gate.policy.number();
-        let live = if early { Live { scheduled_at: None, ..live } } else { live };
+        if early {
+            live.scheduled_at = None;
+        }
         match cause {
             Cause::Called => book.insert_held(live, at),
             Cause::Next(_) => book.queue(live, at, outcomes),

@@ -130,7 +130,7 @@ impl Flow {
         let (contact, _) = crate::message::resolve(authorization, &self.gate, at.wall).ok()?;
         let suspended = self.gate.directory.load().is_suspended(authorization.enterprise());
         let route = self.gate.directory.load().place(&writer.rules);
-        let routed = self.book.lock().has_route(route);
+        let routed = self.open_routes.load().leads(route, None);
         if contact.subscriber() != writer.known.subscriber() || suspended || !routed {
             return None;
         }

@@ -43,7 +43,7 @@ impl Flow {
         }
         let (authorization, number, record) = admitted?.part(account, at);
         let directory = self.gate.directory.load();
-        if !self.book.lock().has_route(directory.place(&number)) {
+        if !self.open_routes.load().leads(directory.place(&number), None) {
             return Err(Reason::NoRoute.into());
         }
         let id = origin.id.unwrap_or_else(|| self.next_id());

@@ -62,7 +62,7 @@ impl Flow {
         text.channel = self.book.lock().channel_index(&split.channel).unwrap_or(0);
         self.book.lock().restore_text(text, south);
         for (part, state) in open {
-            self.place(part, state, at, turn, outcomes, restored);
+            self.place(Box::new(part), state, at, turn, outcomes, restored);
         }
         Ok(Ok(()))
     }

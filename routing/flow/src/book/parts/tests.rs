@@ -30,12 +30,12 @@ fn book() -> Book {
     };
     let north =
         [TEXT, MessageId(8)].map(|id| NorthPart { id, registered_delivery: 1, accepted_at: Timestamp(0) });
-    let live = Live {
+    let live = Box::new(Live {
         facts: ContentFacts::of(&body),
         body: Some(body),
         long: Long::of(north.to_vec()),
-        ..message(TEXT.0, &registered(), at(0))
-    };
+        ..*message(TEXT.0, &registered(), at(0))
+    });
     book.insert(live, at(0), &mut outcomes);
     book
 }
@@ -156,7 +156,7 @@ fn a_link_takes_no_more_texts_than_it_has_room_for() {
     let whole = book.live(TEXT).unwrap().clone();
     for id in 20..30 {
         book.insert(
-            Live { id: MessageId(id), life: crate::state::Life::ACCEPTED, ..whole.clone() },
+            Box::new(Live { id: MessageId(id), life: crate::state::Life::ACCEPTED, ..whole.clone() }),
             at(0),
             &mut Outcomes::default(),
         );
@@ -164,7 +164,7 @@ fn a_link_takes_no_more_texts_than_it_has_room_for() {
     assert_eq!(book.pop(0, 5, at(0)).len(), 3, "two each");
     let authorization = Arc::clone(&whole.authorization);
     for id in 40..50 {
-        let short = Live { ordered: false, ..message(id, &authorization, at(0)) };
+        let short = Box::new(Live { ordered: false, ..*message(id, &authorization, at(0)) });
         book.insert(short, at(0), &mut Outcomes::default());
     }
     let rest = book.pop(0, 100, at(0));

@@ -60,7 +60,7 @@ impl Street {
         }
     }
 
-    fn live(&self, id: MessageId, at: Moment) -> Live {
+    fn live(&self, id: MessageId, at: Moment) -> Box<Live> {
         let (authorization, number) = &self.tenants[self.of[&id]];
         let mut live = message(id.0, authorization, at);
         live.service_number = *number;
