@@ -39,6 +39,12 @@ binds:
 soak MINUTES="30":
     benches/soak {{MINUTES}}
 
+# What a flooding tenant, and peers that never read, cost the others; the SMSC away for five minutes.
+pressure:
+    benches/fair
+    benches/deaf
+    benches/away
+
 # kill -9 under load, N times.
 kill N="10":
     benches/kill {{N}}

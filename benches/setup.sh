@@ -145,6 +145,55 @@ import_feed() {
   "$bin/veilgate" --config "$dir/veilgate.toml" identity import --bindings "$feed/bindings.csv" --tenures "$feed/tenures.csv"
 }
 
+# A gateway with two enterprises, each with a number and people of its own (half of all), between them and the sink.
+two_tenants() {
+  local feed=$dir/feed-$subscribers
+  if [ ! -f "$feed/recipients.csv" ]; then
+    mkdir -p "$dir"
+    "$bin/veilgate-sim" feed --subscribers "$subscribers" --seed 1 --out "$feed" --kid k1 --edi-key $edi_key \
+      --enterprise ent-1 --enterprise ent-2 --service-number 10690001 --service-number 10690002
+  fi
+  prepare
+  printf '[[enterprises]]\nid = "ent-2"\n[[service_numbers]]\nnumber = "10690002"\nenterprise = "ent-2"\ninbound_anchored = true\n' >> "$dir/veilgate.toml"
+  people ent-1 flood
+  people ent-2 steady
+  start_sink
+  start_gateway
+  ready
+  import_feed
+}
+
+# The people of one enterprise, by the column that names it.
+people() {
+  awk -F, -v of="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "enterprise") column = i } NR == 1 || $column == of' \
+    "$dir/feed-$subscribers/recipients.csv" > "$dir/$2.csv"
+}
+
+# Messages of one of the two: tenant flood|steady BINDS WINDOW ARGUMENTS...
+tenant() {
+  local name=$1 binds=$2 window=$3 number=10690001
+  shift 3
+  [ "$name" = flood ] || number=10690002
+  local form=(--recipient-form edi)
+  [[ " $* " != *" --known "* ]] || form=()
+  "$bin/veilgate-sim" load --address "$north" --system-id "$name" --password benchpwd --source $number --receipts \
+    --recipients "$dir/$name.csv" "${form[@]}" --binds "$binds" --window "$window" --quiet --drain 30 "$@"
+}
+
+# A quantile of a report's submit responses, in microseconds: quantile FILE p99_us
+quantile() { sed -n "/^  \"response\": {/,/}/s/.*\"$2\": \([0-9]*\).*/\1/p" "$1"; }
+
+# Kilobytes of the gateway's memory.
+resident() { awk '/VmRSS/ { print $2 }' "/proc/$gateway_pid/status"; }
+
+# A number of the gateway's: metric NAME
+metric() { curl -fs "http://$ops/metrics" | awk -v name="veilgate_$1" '$1 == name { printf "%d", $2 }'; }
+
+now() { date +%s%N; }
+
+# How many a second, between two times of now: per_second COUNT BEGIN END
+per_second() { awk -v n="$1" -v a="$2" -v b="$3" 'BEGIN { printf "%d", n / ((b - a) / 1e9) }'; }
+
 # Stops the sink; what it got is in sink_got. Not for a subshell.
 stop_sink() {
   kill "$sink_pid" 2>/dev/null && wait "$sink_pid" 2>/dev/null

@@ -36,7 +36,7 @@ use crate::telemetry::words::NorthClose;
 const READ_AHEAD: usize = 64 * 1024;
 /// PDUs taken in one go; then it is the turn of other connections. The binds of an account share it, so that many binds
 /// are not as many turns.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// The least that a bind takes in one go: less would cost more than it takes.
 const LEAST_BATCH: usize = 16;
 /// How often an idle session looks at its account and the drain flag.
