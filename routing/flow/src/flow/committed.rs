@@ -46,6 +46,7 @@ impl Flow {
                 Step::Finish { message, end, receipt } => {
                     if let Some(live) = book.remove(message, at, outcomes) {
                         self.remember(&live, &end, &mut ends);
+                        // Freed behind the lock.
                         gone.push(live);
                     }
                     self.shares.leave(end.authorization.enterprise());
