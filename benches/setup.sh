@@ -88,6 +88,12 @@ file = "veilgate.log"
 EOF
 }
 
+# After prepare: the gateway holds so many messages while the SMSC is away, and soon sees that it is back.
+room_for() {
+  printf '[flow]\nmax_live_messages = %d\ndefault_validity = "24h"\n' "$1" >> "$dir/veilgate.toml"
+  sed -i 's/^reconnect_min = .*/reconnect_min = "100ms"\nreconnect_max = "500ms"/' "$dir/veilgate.toml"
+}
+
 # Two more accounts of platforms of their own, for benches/fair.
 tenants() {
   local name
