@@ -1,5 +1,6 @@
 //! Which accepted messages still wait for a receipt; shared by all binds, for a receipt may come on any.
 
+use std::collections::VecDeque;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,11 +36,31 @@ pub(super) enum Seen {
 }
 
 #[derive(Default)]
-struct Shard(Mutex<HashMap<u64, Entry, FxBuildHasher>>);
+struct Shard {
+    entries: HashMap<u64, Entry, FxBuildHasher>,
+    /// Which entries are over, oldest first.
+    done: VecDeque<u64>,
+}
+
+impl Shard {
+    /// Forgets what has been over longest when the shard is full; false if nothing is over.
+    fn make_room(&mut self, limit: usize) -> bool {
+        while self.entries.len() >= limit {
+            let Some(oldest) = self.done.pop_front() else { return false };
+            self.entries.remove(&oldest);
+        }
+        true
+    }
+
+    fn finish(&mut self, key: u64) {
+        self.entries.insert(key, Entry::Done);
+        self.done.push_back(key);
+    }
+}
 
 /// Messages by the hash of their id. Bounded.
 pub(super) struct Tracker {
-    shards: Vec<Shard>,
+    shards: Vec<Mutex<Shard>>,
     limit: usize,
     waiting: AtomicU64,
     matched: AtomicU64,
@@ -50,7 +71,7 @@ impl Tracker {
     /// Remembers about `limit` messages.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             limit: limit / SHARDS + 1,
             waiting: AtomicU64::new(0),
             matched: AtomicU64::new(0),
@@ -61,41 +82,40 @@ impl Tracker {
     /// A message was accepted. Gives the time of its receipt if that came first.
     pub(super) fn accepted(&self, id: &[u8], submitted: u64) -> Option<u64> {
         let (key, shard) = self.place(id);
-        let mut shard = shard?.0.lock();
-        if !make_room(&mut shard, self.limit) {
+        let mut shard = shard?.lock();
+        if let Some(Entry::Early(at)) = shard.entries.get(&key).copied() {
+            shard.finish(key);
+            self.matched.fetch_add(1, Ordering::Relaxed);
+            return Some(at);
+        }
+        if !shard.make_room(self.limit) {
             self.untracked.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        match shard.insert(key, Entry::Waiting(submitted)) {
-            Some(Entry::Early(at)) => {
-                shard.insert(key, Entry::Done);
-                self.matched.fetch_add(1, Ordering::Relaxed);
-                Some(at)
-            }
-            _ => {
-                self.waiting.fetch_add(1, Ordering::Relaxed);
-                None
-            }
-        }
+        shard.entries.insert(key, Entry::Waiting(submitted));
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        None
     }
 
     /// A receipt came.
     pub(super) fn receipt(&self, id: &[u8], now: u64) -> Seen {
         let (key, shard) = self.place(id);
         let Some(shard) = shard else { return Seen::Untracked };
-        let mut shard = shard.0.lock();
-        if let Some(entry) = shard.get_mut(&key) {
-            let Entry::Waiting(submitted) = *entry else { return Seen::Duplicate };
-            *entry = Entry::Done;
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.matched.fetch_add(1, Ordering::Relaxed);
-            return Seen::First(submitted);
+        let mut shard = shard.lock();
+        match shard.entries.get(&key).copied() {
+            Some(Entry::Waiting(submitted)) => {
+                shard.finish(key);
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                self.matched.fetch_add(1, Ordering::Relaxed);
+                Seen::First(submitted)
+            }
+            Some(_) => Seen::Duplicate,
+            None if shard.make_room(self.limit) => {
+                shard.entries.insert(key, Entry::Early(now));
+                Seen::Early
+            }
+            None => Seen::Untracked,
         }
-        if !make_room(&mut shard, self.limit) {
-            return Seen::Untracked;
-        }
-        shard.insert(key, Entry::Early(now));
-        Seen::Early
     }
 
     /// Accepted messages without receipt.
@@ -116,24 +136,16 @@ impl Tracker {
     /// Receipts whose message was never accepted.
     pub(super) fn unknown(&self) -> u64 {
         let early = |entry: &&Entry| matches!(entry, Entry::Early(_));
-        let count = |shard: &Shard| shard.0.lock().values().filter(early).count();
+        let count = |shard: &Mutex<Shard>| shard.lock().entries.values().filter(early).count();
         self.shards.iter().map(count).sum::<usize>().try_into().unwrap_or(u64::MAX)
     }
 
-    fn place(&self, id: &[u8]) -> (u64, Option<&Shard>) {
+    fn place(&self, id: &[u8]) -> (u64, Option<&Mutex<Shard>>) {
         let mut hasher = FxHasher::default();
         hasher.write(id);
         let key = mix(hasher.finish());
         (key, self.shards.get(usize::from(key.to_be_bytes()[0]) % SHARDS))
     }
-}
-
-/// Forgets what is over when the shard is full; false if that does not help.
-fn make_room(shard: &mut HashMap<u64, Entry, FxBuildHasher>, limit: usize) -> bool {
-    if shard.len() >= limit {
-        shard.retain(|_, entry| !matches!(entry, Entry::Done));
-    }
-    shard.len() < limit
 }
 
 #[cfg(test)]
@@ -161,5 +173,16 @@ mod tests {
             tracker.accepted(&number.to_be_bytes(), 0);
         }
         assert!(tracker.waiting() <= 128 && tracker.untracked() >= 9_000);
+    }
+    #[test]
+    fn what_is_over_makes_room_for_the_next() {
+        let tracker = Tracker::new(64);
+        for number in 0..10_000u32 {
+            let id = number.to_be_bytes();
+            tracker.accepted(&id, 7);
+            assert_eq!(tracker.receipt(&id, 9), Seen::First(7));
+            assert_eq!(tracker.receipt(&id, 9), Seen::Duplicate);
+        }
+        assert_eq!((tracker.matched(), tracker.waiting(), tracker.untracked()), (10_000, 0, 0));
     }
 }
