@@ -533,9 +533,14 @@ impl Probe for App {
             of_channel.health.set(Condition::of(channel.health).level());
         }
         for account in self.accounts.all() {
-            let pending = self.hub.flow.outbox(account.id()).lock().pending();
+            let outbox = self.hub.flow.outbox(account.id());
+            let (pending, parked) = {
+                let outbox = outbox.lock();
+                (outbox.pending(), outbox.parked())
+            };
             let metrics = metrics.account(account.id());
             metrics.deliveries_pending.set(gauge(pending));
+            metrics.deliveries_parked.set(gauge(parked));
             metrics.frozen.set(account.is_frozen().into());
         }
     }

@@ -1,4 +1,4 @@
-//! Reads parked messages back when the flow wants them: a thread of its own, since reading and opening thousands of
+//! Reads parked messages and deliveries back when the flow wants them: a thread of its own, since reading and opening thousands of
 //! records would hold up commits and sockets. It sleeps until it is woken.
 
 use std::sync::{Arc, OnceLock};
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Recaller(OnceLock<Thread>);
 
 impl Recaller {
-    /// Has parked messages read back soon. Cheap, and of no effect before the thread runs.
+    /// Has what is parked read back soon. Cheap, and of no effect before the thread runs.
     pub(crate) fn wake(&self) {
         if let Some(thread) = self.0.get() {
             thread.unpark();
@@ -55,7 +55,8 @@ pub(crate) fn start(store: &Arc<dyn Store>, hub: &Arc<Hub>) -> std::io::Result<J
 fn step(store: &dyn Store, hub: &Hub) -> bool {
     let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
     // A store that cannot be read says so itself; what is parked stays where it is until it can.
-    let more = hub.flow.recall(store, clock::now(), &mut turn, &mut outcomes).unwrap_or(false);
+    let more = hub.flow.recall(store, clock::now(), &mut turn, &mut outcomes).unwrap_or(false)
+        | hub.flow.fetch_deliveries(store, &mut outcomes).unwrap_or(false);
     hub.commit(turn);
     hub.dispatch(outcomes);
     more

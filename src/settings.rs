@@ -43,6 +43,7 @@ pub fn flow_rules(config: &Config) -> FlowRules {
         max_share_percent: flow.max_share_percent,
         max_in_memory: many(flow.max_messages_in_memory),
         resident: many(flow.resident_messages),
+        resident_deliveries: many(flow.resident_deliveries),
         max_schedule: flow.max_schedule,
         past_schedule: match flow.past_schedule {
             config::PastSchedule::Now => PastSchedule::Now,

@@ -169,7 +169,7 @@ fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
             write_stall, max_backlog, unbind_timeout, lockout_failures, lockout_within, lockout_for, tls
         }
         flow {
-            max_live_messages, max_share_percent, max_messages_in_memory, resident_messages, max_schedule, past_schedule, max_uncommitted, max_text, remember_ended, max_references, service_types, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold, max_early_receipts, max_recent_receipts, late_answer_grace,
+            max_live_messages, max_share_percent, max_messages_in_memory, resident_messages, resident_deliveries, max_schedule, past_schedule, max_uncommitted, max_text, remember_ended, max_references, service_types, max_attempts, throttle_backoff_min, throttle_backoff_max, early_receipt_hold, max_early_receipts, max_recent_receipts, late_answer_grace,
             report_timeout, default_validity, max_validity, reply_grace, receipt_lifetime, delivery_retry
         }
         health { answers, within, least, degraded_percent, unhealthy_percent, probe_min, probe_max, probes }

@@ -51,12 +51,15 @@ pub struct Flow {
     #[serde(deserialize_with = "whole::<_, _, 1, 100>")]
     pub max_share_percent: u8,
     /// Of these, messages held in memory whole, which an SMSC has or is about to get, 1-100000000; beyond it submits get
-    /// `queue_full`. Default 2000000.
+    /// `queue_full`, and what waits on disk waits on. Default 2000000.
     #[serde(deserialize_with = "whole::<_, _, 1, 100_000_000>")]
     pub max_messages_in_memory: NonZeroU32,
     /// Messages that wait for a channel in memory, 1-10000000; those behind them wait on disk. Default 20000.
     #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
     pub resident_messages: NonZeroU32,
+    /// Receipts and replies that wait for an account in memory, 1-10000000; those behind them wait on disk. Default 8192.
+    #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
+    pub resident_deliveries: NonZeroU32,
     /// How far ahead a message may be scheduled; beyond it ESME_RINVSCHED. Default 720 h.
     #[serde(deserialize_with = "text")]
     pub max_schedule: Duration,
@@ -138,6 +141,7 @@ impl Default for Flow {
             max_share_percent: 50,
             max_messages_in_memory: count::<2_000_000>(),
             resident_messages: count::<20_000>(),
+            resident_deliveries: count::<8192>(),
             max_schedule: Duration::from_secs(720 * HOUR),
             past_schedule: PastSchedule::Now,
             max_uncommitted: count::<100_000>(),

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 
 use veilgate::admin::{Request, Response};
 use veilgate_names::AuthorizationId;
-use veilgate_simulators::esme::{Recipient, Submission};
+use veilgate_simulators::esme::{BindMode, ConnectOptions, Recipient, Submission};
 use veilgate_simulators::receipt::State;
 use veilgate_simulators::smsc::{Event, SmscOptions};
 
-use crate::gateway::{Gateway, PATIENCE, Party, Person, Plan};
+use crate::gateway::{Gateway, PASSWORD, PATIENCE, Party, Person, Plan};
 
 /// A gateway that holds ten messages of a queue in memory.
 fn small() -> Plan {
@@ -61,6 +61,45 @@ async fn what_waits_on_disk_arrives_once_and_in_order_after_a_restart() {
     assert_eq!(arrived(&gateway), (0..200).collect::<Vec<_>>());
     gateway.settled().await;
     assert_eq!(gateway.metric("veilgate_messages_parked").await, Some(0.0));
+    gateway.stop().await;
+}
+
+/// What an account does not fetch lies on disk beyond the first few, over a restart and for as long as it reads slowly.
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_on_disk_come_once_and_in_order_after_a_restart() {
+    let mut gateway = Plan::new().registered().config("flow = { resident_deliveries = 4 }").start().await;
+    let transmitter = |gateway: &Gateway| ConnectOptions {
+        mode: BindMode::Transmitter,
+        ..ConnectOptions::new(gateway.address(), "shop", PASSWORD)
+    };
+    let person = gateway.person(0).clone();
+    let parked = "veilgate_deliveries_parked{account=\"shop\"}";
+    let pending = "veilgate_deliveries_pending{account=\"shop\"}";
+    let mut ids = Vec::new();
+    for round in 1..=2 {
+        let sender = gateway.bind_with(transmitter(&gateway)).await;
+        for number in 0..20 {
+            ids.push(sender.accepted(&to(&person, &number.to_string())).await);
+            // One after the other, so that they end in this order.
+            gateway.settled().await;
+        }
+        sender.unbind().await;
+        assert_eq!(gateway.metric(parked).await, Some(f64::from(20 * round - 4)));
+        assert_eq!(gateway.metric(pending).await, Some(f64::from(20 * round)));
+        if round == 1 {
+            gateway.restart().await;
+        }
+    }
+    let mut shop = gateway.bind("shop").await;
+    let receipts = shop.collect(40).await;
+    let told: Vec<String> = receipts.into_iter().filter_map(|receipt| receipt.message_id).collect();
+    assert_eq!(told, ids);
+    shop.unbind().await;
+    assert_eq!((gateway.metric(parked).await, gateway.metric(pending).await), (Some(0.0), Some(0.0)));
+    gateway.restart().await;
+    let mut shop = gateway.bind("shop").await;
+    let last = shop.accepted(&to(&person, "last")).await;
+    assert_eq!(shop.receipt().await.message_id, Some(last), "none comes twice");
     gateway.stop().await;
 }
 

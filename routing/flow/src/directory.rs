@@ -30,6 +30,8 @@ pub struct FlowRules {
     pub max_in_memory: usize,
     /// Messages queued at a channel in memory; what comes beyond waits on disk.
     pub resident: usize,
+    /// Deliveries that wait for an account in memory; what comes beyond waits on disk.
+    pub resident_deliveries: usize,
     /// How far ahead a message may be scheduled.
     pub max_schedule: Duration,
     /// What becomes of a message that was to leave before it came.
@@ -84,6 +86,7 @@ impl Default for FlowRules {
             max_share_percent: 50,
             max_in_memory: 2_000_000,
             resident: 20_000,
+            resident_deliveries: 8192,
             max_schedule: HOUR * 720,
             past_schedule: PastSchedule::Now,
             max_uncommitted: 100_000,

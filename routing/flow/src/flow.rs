@@ -30,7 +30,6 @@ use veilgate_smpp::text::receipt::IdFormat;
 use veilgate_store::Space;
 
 use crate::book::{Book, ChannelState};
-use crate::delivery::{Attempt, Outbox};
 use crate::directory::{ChannelRules, Directory, FlowRules};
 use crate::ended::Ends;
 use crate::erasing::Erasing;
@@ -40,6 +39,7 @@ use crate::long::{Long, NorthPart};
 use crate::message::{Cleared, Received};
 use crate::multi::Member;
 use crate::opt_out::OptOuts;
+use crate::outbox::{Attempt, Outbox};
 use crate::record::{MessageRecord, Next};
 use crate::refusal::Refusal;
 use crate::repeats::Repeats;
@@ -447,7 +447,16 @@ impl Flow {
     }
 
     pub(crate) fn outboxes(&self) -> Vec<(AccountId, Arc<Mutex<Outbox>>)> {
-        self.outboxes.read().iter().map(|(account, outbox)| (account.clone(), Arc::clone(outbox))).collect()
+        self.outboxes_if(|_| true)
+    }
+
+    pub(crate) fn outboxes_if(
+        &self,
+        is_wanted: impl Fn(&Outbox) -> bool,
+    ) -> Vec<(AccountId, Arc<Mutex<Outbox>>)> {
+        let outboxes = self.outboxes.read();
+        let wanted = outboxes.iter().filter(|(_, outbox)| is_wanted(&outbox.lock()));
+        wanted.map(|(account, outbox)| (account.clone(), Arc::clone(outbox))).collect()
     }
 
     pub(crate) fn all_outboxes(&self) -> Vec<Arc<Mutex<Outbox>>> {
@@ -456,7 +465,9 @@ impl Flow {
 
     fn outbox_with(&self, account: &AccountId, max: usize) -> Arc<Mutex<Outbox>> {
         let mut outboxes = self.outboxes.write();
-        let fresh = || Arc::new(Mutex::new(Outbox::new(max, self.rules.delivery_retry)));
+        let fresh = || {
+            Arc::new(Mutex::new(Outbox::new(max, self.rules.resident_deliveries, self.rules.delivery_retry)))
+        };
         let outbox = outboxes.entry(account.clone()).or_insert_with(fresh);
         outbox.lock().set_max(max);
         Arc::clone(outbox)

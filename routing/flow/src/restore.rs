@@ -11,6 +11,7 @@ use veilgate_names::{MessageId, Pseudonym, Reason};
 use veilgate_store::{Entry, Space, Store, StoreError};
 
 use crate::book::Found;
+use crate::delivery::Delivery;
 use crate::flow::Flow;
 use crate::inspect::states;
 use crate::live::{ContentFacts, Live, Moment};
@@ -66,12 +67,7 @@ impl Flow {
     ) -> Result<Restored, StoreError> {
         let mut restored = self.restore_registry(store, at)?;
         self.each(store, Space::Delivery, &mut restored, |flow, entry| {
-            let id = message_id(&entry.key)?;
-            let Behind { tenant, open, plain } = flow.seals.open_behind(Class::Alias, &entry.value)?;
-            let alias = std::str::from_utf8(&plain).map_err(|_| RecordError)?;
-            let alias = Pseudonym::parse(alias).map_err(|_| RecordError)?;
-            let open_text = |sealed: &[u8]| Ok(flow.seals.open(Class::Text, sealed)?.1);
-            let delivery = read_delivery(id, tenant.ok_or(RecordError)?, alias, open, open_text)?;
+            let delivery = flow.open_delivery(message_id(&entry.key)?, &entry.value)?;
             flow.outbox(&delivery.account).lock().push(delivery);
             Ok(|restored: &mut Restored| restored.deliveries += 1)
         })?;
@@ -90,6 +86,18 @@ impl Flow {
             restored.damaged += self.drop_states_alone(store, turn)?;
         }
         Ok(restored)
+    }
+
+    /// Opens a delivery's record.
+    ///
+    /// # Errors
+    /// [`RecordError`] for damaged octets and for a tenant whose key is gone.
+    pub(crate) fn open_delivery(&self, id: MessageId, value: &[u8]) -> Result<Arc<Delivery>, RecordError> {
+        let Behind { tenant, open, plain } = self.seals.open_behind(Class::Alias, value)?;
+        let alias = std::str::from_utf8(&plain).map_err(|_| RecordError)?;
+        let alias = Pseudonym::parse(alias).map_err(|_| RecordError)?;
+        let open_text = |sealed: &[u8]| Ok(self.seals.open(Class::Text, sealed)?.1);
+        read_delivery(id, tenant.ok_or(RecordError)?, alias, open, open_text)
     }
 
     /// What is only looked up by its name.

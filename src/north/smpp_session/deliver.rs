@@ -34,6 +34,9 @@ impl Connection {
                 }
             }
         }
+        if outbox.lock().wants_more() {
+            self.shared.hub.recaller.wake();
+        }
     }
 
     pub(super) fn settle(&mut self, token: u64, attempt: Attempt, at: Moment, turn: &mut Turn) {

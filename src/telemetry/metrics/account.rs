@@ -28,6 +28,8 @@ pub struct AccountMetrics {
     pub rate_refused: Counter,
     /// Receipts and replies waiting for it.
     pub deliveries_pending: Gauge,
+    /// Those of them that lie on disk only.
+    pub deliveries_parked: Gauge,
     /// `deliver_sm`s written to it.
     pub deliveries_sent: Counter,
     /// `deliver_sm`s it took.
@@ -61,6 +63,7 @@ pub(super) struct Families {
     rate_refused: Family<[Label; 1], Counter>,
     refused: Family<[Label; 2], Counter>,
     deliveries_pending: Family<[Label; 1], Gauge>,
+    deliveries_parked: Family<[Label; 1], Gauge>,
     deliveries_sent: Family<[Label; 1], Counter>,
     deliveries_acknowledged: Family<[Label; 1], Counter>,
     deliveries_retried: Family<[Label; 1], Counter>,
@@ -83,6 +86,7 @@ impl Families {
                 "deliveries_pending",
                 "Receipts and replies waiting for an account",
             ),
+            deliveries_parked: family(into, "deliveries_parked", "Those of them that lie on disk only"),
             deliveries_sent: family(into, "deliveries_sent", "Receipts and replies written to an account"),
             deliveries_acknowledged: family(
                 into,
@@ -114,6 +118,7 @@ impl Families {
             accepted: self.accepted.get_or_create_owned(&labels),
             rate_refused: self.rate_refused.get_or_create_owned(&labels),
             deliveries_pending: self.deliveries_pending.get_or_create_owned(&labels),
+            deliveries_parked: self.deliveries_parked.get_or_create_owned(&labels),
             deliveries_sent: self.deliveries_sent.get_or_create_owned(&labels),
             deliveries_acknowledged: self.deliveries_acknowledged.get_or_create_owned(&labels),
             deliveries_retried: self.deliveries_retried.get_or_create_owned(&labels),

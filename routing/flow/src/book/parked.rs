@@ -14,7 +14,6 @@
 //! Nobody can wait longer because another tenant has much in line: tenants take turns.
 
 mod calendar;
-mod line;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +23,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use veilgate_names::{EnterpriseId, MessageId, ServiceNumber, Timestamp};
 
 use calendar::{Calendar, Later};
-use line::{Line, Slip, second_after, second_of};
 
 use crate::groups::Routes;
 use crate::label::EARLY;
+use crate::line::{Line, Slip, second_after, second_of};
 
 /// Stands for every tenant beyond this many.
 const CROWD: u16 = u16::MAX;
@@ -351,7 +350,7 @@ impl Parked {
         let mut out = Vec::new();
         self.earliest = u32::MAX;
         for class in &mut self.classes {
-            class.line.expire(second_of(now), &mut out);
+            class.line.expire(second_of(now), usize::MAX, &mut out);
             self.earliest = self.earliest.min(class.line.earliest());
             self.in_line -= out.len();
             let tenant = class.tenant;

@@ -66,7 +66,8 @@ impl Book {
             return true;
         }
         let stands = self.crowd.crowded
-            && (self.parked.has_line(ticket.tenant, ticket.service_number)
+            && (self.is_full()
+                || self.parked.has_line(ticket.tenant, ticket.service_number)
                 || !(self.has_room(ticket.route) || self.has_own_room(ticket.tenant, ticket.route)));
         if stands {
             self.parked.park(ticket);
@@ -97,7 +98,12 @@ impl Book {
     /// Looks whether messages that come have to look where they stand.
     pub(crate) fn look_around(&mut self) {
         let full = |channel: &super::Channel| channel.queue.len() >= self.rules.resident;
-        self.crowd.crowded = self.parked.has_lines() || self.channels.iter().any(full);
+        self.crowd.crowded = self.is_full() || self.parked.has_lines() || self.channels.iter().any(full);
+    }
+
+    /// Whether as many messages are in memory as may be, those that an SMSC has included.
+    fn is_full(&self) -> bool {
+        self.live.len() >= self.rules.max_in_memory
     }
 
     /// Whether a message of this route is held whole; if none of its channels takes messages, those that may later
@@ -142,12 +148,15 @@ impl Book {
         picked
     }
 
-    /// Channels that take messages and have sent a good part of what they may hold.
+    /// Channels that take messages and have sent a good part of what they may hold; none while memory is about full of messages whose
+    /// receipts have not come.
     fn rooms(&self) -> Vec<usize> {
+        let low = |holds: usize, most: usize| holds <= most - most / 4;
         let enough = self.rules.resident;
+        let in_memory = !self.is_full() && low(self.live.len(), self.rules.max_in_memory);
         let room = |(channel, candidate): (&super::Channel, &Candidate)| {
             let holds = channel.queue.len();
-            let low = candidate.is_usable() && holds <= enough - enough / 4;
+            let low = in_memory && candidate.is_usable() && low(holds, enough);
             if low { enough.saturating_sub(holds) } else { 0 }
         };
         self.channels.iter().zip(&self.routes.candidates).map(room).collect()

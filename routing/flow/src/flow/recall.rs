@@ -1,6 +1,7 @@
 //! What is parked is read back from the journal when it comes near: because it is due, because a channel has room,
-//! because it expired, or because somebody asked for it.
+//! because it expired, or because somebody asked for it. Deliveries are, when their account has taken those before them.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashSet;
@@ -10,8 +11,10 @@ use veilgate_store::{Space, Store, StoreError};
 
 use super::Flow;
 use crate::book::{Book, Cause, Picked, Search, Ticket, Wanted};
+use crate::delivery::Delivery;
 use crate::label::{Label, parked_tag, tag_of};
 use crate::live::{Ended, Live, Moment};
+use crate::outbox::Outbox;
 use crate::record::{MessageRecord, RecordError};
 use crate::seal::{Behind, Seals};
 use crate::state::Phase;
@@ -90,17 +93,40 @@ impl Flow {
         self.parked.store(book.parked.len(), Ordering::Relaxed);
     }
 
+    /// Reads back the next deliveries of each account that has few in memory and more on disk. To be called like [`Self::recall`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read: nothing has changed then. A damaged record is no error; it stays where it is.
+    pub fn fetch_deliveries(&self, store: &dyn Store, outcomes: &mut Outcomes) -> Result<bool, StoreError> {
+        let _one_at_a_time = self.recalling.lock();
+        let mut more = false;
+        for (account, outbox) in self.outboxes_if(Outbox::wants_more) {
+            let ids = outbox.lock().fetch(BATCH);
+            let values = match read_records(store, Space::Delivery, ids.iter().copied()) {
+                Ok(values) => values,
+                Err(error) => {
+                    outbox.lock().unfetch();
+                    return Err(error);
+                }
+            };
+            let open = |(id, value): (MessageId, Option<Box<[u8]>>)| {
+                self.open_delivery(id, &value.ok_or(RecordError)?)
+            };
+            let read: Vec<Arc<Delivery>> = ids.into_iter().zip(values).flat_map(open).collect();
+            let mut outbox = outbox.lock();
+            outcomes.counts.unreadable += u64::try_from(outbox.fetched(read)).unwrap_or(u64::MAX);
+            more |= outbox.wants_more();
+            outcomes.accounts.push(account);
+        }
+        Ok(more)
+    }
+
     fn read_back(
         &self,
         store: &dyn Store,
         picked: &[Picked],
     ) -> Result<Vec<Result<MessageRecord, RecordError>>, StoreError> {
-        let keys: Vec<[u8; 8]> = picked.iter().map(|picked| picked.id.0.to_be_bytes()).collect();
-        let keys: Vec<&[u8]> = keys.iter().map(<[u8; 8]>::as_slice).collect();
-        let values = match store.read(Space::Message, &keys) {
-            Err(StoreError::Corrupt(_)) => one_by_one(store, &keys)?,
-            values => values?,
-        };
+        let values = read_records(store, Space::Message, picked.iter().map(|picked| picked.id))?;
         Ok(values.into_iter().map(|value| self.open_message(&value.ok_or(RecordError)?)).collect())
     }
 
@@ -264,13 +290,23 @@ impl Flow {
     }
 }
 
-/// Reads record by record, where one of them is damaged.
-fn one_by_one(store: &dyn Store, keys: &[&[u8]]) -> Result<Vec<Option<Box<[u8]>>>, StoreError> {
-    let one = |key: &&[u8]| match store.read(Space::Message, &[*key]) {
+/// The records of these ids, in their order; `None` for one that is not there or is damaged.
+fn read_records(
+    store: &dyn Store,
+    space: Space,
+    ids: impl Iterator<Item = MessageId>,
+) -> Result<Vec<Option<Box<[u8]>>>, StoreError> {
+    let keys: Vec<[u8; 8]> = ids.map(|id| id.0.to_be_bytes()).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(<[u8; 8]>::as_slice).collect();
+    // Record by record, where one of them is damaged.
+    let one = |key: &&[u8]| match store.read(space, &[*key]) {
         Err(StoreError::Corrupt(_)) => Ok(None),
         values => values.map(|mut values| values.pop().flatten()),
     };
-    keys.iter().map(one).collect()
+    match store.read(space, &keys) {
+        Err(StoreError::Corrupt(_)) => keys.iter().map(one).collect(),
+        values => values,
+    }
 }
 
 fn ticket<'a>(id: MessageId, tenant: &'a EnterpriseId, label: &Label, route: u16) -> Ticket<'a> {

@@ -386,7 +386,7 @@ impl World {
         self.commit(turn);
     }
 
-    fn recall_soon(&mut self) {
+    pub(crate) fn recall_soon(&mut self) {
         let Some(gateway) = &mut self.gateway else { return };
         if !std::mem::replace(&mut gateway.is_recalling, true) {
             let after = self.chance.below(10 * MS);
@@ -401,7 +401,8 @@ impl World {
         gateway.is_recalling = false;
         let flow = Arc::clone(&gateway.flow);
         let (mut turn, mut outcomes) = (Turn::default(), Outcomes::default());
-        let more = flow.recall(&*self.store, at, &mut turn, &mut outcomes).unwrap();
+        let more = flow.recall(&*self.store, at, &mut turn, &mut outcomes).unwrap()
+            | flow.fetch_deliveries(&*self.store, &mut outcomes).unwrap();
         self.commit(turn);
         self.dispatch(outcomes);
         if more {

@@ -66,9 +66,9 @@ impl NorthEnd {
         self.respond(sequence, refusal.status(kind), None, Some(refusal.code(kind)));
     }
 
-    /// Sends what waits for the account, as far as the window goes.
-    fn deliver(&mut self, flow: &Flow, model: &mut Model, now: Monotonic) {
-        let Some(account) = self.account().filter(|_| self.receives) else { return };
+    /// Sends what waits for the account, as far as the window goes. Whether more is to be read back.
+    fn deliver(&mut self, flow: &Flow, model: &mut Model, now: Monotonic) -> bool {
+        let Some(account) = self.account().filter(|_| self.receives) else { return false };
         let outbox = flow.outbox(&account);
         let mut scratch = Vec::new();
         while self.session.window_free_out() > 0 {
@@ -86,6 +86,7 @@ impl NorthEnd {
                 }
             }
         }
+        outbox.lock().wants_more()
     }
 
     /// Takes every PDU that is there. False when the session is over.
@@ -264,8 +265,8 @@ impl World {
         }
         let mut turn = Turn::default();
         let open = end.pass(gateway, &mut self.model, at, &mut turn);
-        if open {
-            end.deliver(&gateway.flow, &mut self.model, at.mono);
+        if open && end.deliver(&gateway.flow, &mut self.model, at.mono) {
+            self.recall_soon();
         }
         self.commit(turn);
         for outcomes in std::mem::take(&mut end.outcomes) {

@@ -201,6 +201,7 @@ pub(crate) fn directory(only: Option<usize>) -> Directory {
 pub(crate) fn rules(resident: usize) -> FlowRules {
     FlowRules {
         resident,
+        resident_deliveries: resident,
         max_attempts: 4,
         early_receipt_hold: Duration::from_secs(5),
         late_answer_grace: Duration::from_secs(5),

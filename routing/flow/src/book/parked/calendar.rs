@@ -6,7 +6,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use veilgate_names::{MessageId, Timestamp};
 
-use super::line::second_of;
+use crate::line::second_of;
 
 /// One message that is scheduled, due, or to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,7 +44,11 @@ fn registered(enterprise: &str) -> Arc<Registered> {
 
 impl Street {
     fn new() -> Self {
-        let mut book = Book::new(FlowRules { resident: RESIDENT, ..FlowRules::default() });
+        Self::with(FlowRules { resident: RESIDENT, ..FlowRules::default() })
+    }
+
+    fn with(rules: FlowRules) -> Self {
+        let mut book = Book::new(rules);
         let mut outcomes = Outcomes::default();
         book.configure(&[channel("s0", false)]);
         book.link_count(LinkPlace { link: LinkId(1), channel: 0, sends: true }, true, &mut outcomes);
@@ -141,4 +145,29 @@ fn two_floods_share_the_channel() {
     let [one, other] = street.sent;
     assert_eq!(one + other, 1000);
     assert!((450..=550).contains(&one), "{one} and {other}");
+}
+
+/// What an SMSC has and tells nothing of stays in memory; what waits on disk waits on.
+#[test]
+fn lines_wait_while_memory_is_full_of_messages_without_receipts() {
+    let mut street = Street::with(FlowRules { resident: 20, max_in_memory: 40, ..FlowRules::default() });
+    street.submit(0, 200, 0);
+    let mut sent = Vec::new();
+    for tick in 0..1000 {
+        let ms = tick * 100;
+        street.recall(ms);
+        sent.extend(street.book.pop(0, 10, moment(ms)));
+        street.book.look_around();
+        assert!(street.book.len() <= 50, "{} are in memory", street.book.len());
+        if tick == 500 {
+            assert!((30..=50).contains(&sent.len()), "{} are sent", sent.len());
+        }
+        if tick >= 500 {
+            for id in sent.drain(..) {
+                street.book.remove(id, moment(ms), &mut Outcomes::default());
+                street.sent[0] += 1;
+            }
+        }
+    }
+    assert_eq!(street.sent[0], 200);
 }

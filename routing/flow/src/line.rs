@@ -1,25 +1,26 @@
-//! Messages that wait in order of arrival: 16 octets each, in blocks, so that a long line grows and shrinks without being
-//! moved, and so that those that expire are found without looking at each.
+//! Messages and deliveries of which only the record is kept, in order of arrival: 16 octets each, in blocks, so that a long line grows and
+//! shrinks without being moved, and so that those that expire are found without looking at each.
 
 use std::collections::VecDeque;
 
 use veilgate_names::{MessageId, Timestamp};
 
-/// Messages in a block.
+/// Slips in a block.
 const BLOCK: usize = 256;
 
-/// One message in a line.
+/// One of them in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slip {
-    pub(super) id: MessageId,
+pub(crate) struct Slip {
+    pub(crate) id: MessageId,
     /// The second, from 1970, in which it has expired.
-    pub(super) expires: u32,
-    pub(super) tag: u32,
+    pub(crate) expires: u32,
+    /// What it is found by, to the owner's mind.
+    pub(crate) tag: u32,
 }
 
 /// See the module.
-#[derive(Default)]
-pub(super) struct Line {
+#[derive(Debug, Default)]
+pub(crate) struct Line {
     blocks: VecDeque<Block>,
     /// How many blocks have left the front: a block's number stays the same.
     gone: u64,
@@ -28,32 +29,33 @@ pub(super) struct Line {
     earliest: u32,
 }
 
+#[derive(Debug)]
 struct Block {
     slips: VecDeque<Slip>,
     earliest: u32,
 }
 
 /// The second in which something has expired that expires `at`.
-pub(super) fn second_after(at: Timestamp) -> u32 {
+pub(crate) fn second_after(at: Timestamp) -> u32 {
     let second = at.0.saturating_add(999).div_euclid(1000);
     u32::try_from(second.max(0)).unwrap_or(u32::MAX)
 }
 
 /// The second that it is.
-pub(super) fn second_of(at: Timestamp) -> u32 {
+pub(crate) fn second_of(at: Timestamp) -> u32 {
     u32::try_from(at.0.div_euclid(1000).max(0)).unwrap_or(u32::MAX)
 }
 
 impl Line {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn earliest(&self) -> u32 {
+    pub(crate) fn earliest(&self) -> u32 {
         if self.len == 0 { u32::MAX } else { self.earliest }
     }
 
-    pub(super) fn push(&mut self, slip: Slip) {
+    pub(crate) fn push(&mut self, slip: Slip) {
         if self.blocks.back().is_none_or(|block| block.slips.len() >= BLOCK) {
             self.blocks.push_back(Block { slips: VecDeque::new(), earliest: u32::MAX });
         }
@@ -66,7 +68,7 @@ impl Line {
     }
 
     /// Puts back what [`Self::pop`] gave, last first.
-    pub(super) fn put_back(&mut self, slip: Slip) {
+    pub(crate) fn put_back(&mut self, slip: Slip) {
         if self.blocks.is_empty() {
             return self.push(slip);
         }
@@ -78,7 +80,7 @@ impl Line {
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<Slip> {
+    pub(crate) fn pop(&mut self) -> Option<Slip> {
         loop {
             let block = self.blocks.front_mut()?;
             if let Some(slip) = block.slips.pop_front() {
@@ -90,8 +92,14 @@ impl Line {
         }
     }
 
-    /// Takes one message out.
-    pub(super) fn remove(&mut self, id: MessageId) -> Option<Slip> {
+    /// How many are `wanted`. Looks at each.
+    pub(crate) fn count(&self, wanted: impl Fn(u32) -> bool) -> usize {
+        let slips = self.blocks.iter().flat_map(|block| &block.slips);
+        slips.filter(|slip| wanted(slip.tag)).count()
+    }
+
+    /// Takes one out.
+    pub(crate) fn remove(&mut self, id: MessageId) -> Option<Slip> {
         let found = self.blocks.iter_mut().find_map(|block| {
             let place = block.slips.iter().position(|slip| slip.id == id)?;
             block.slips.remove(place)
@@ -100,14 +108,19 @@ impl Line {
         found
     }
 
-    /// Takes out what has expired by `second`.
-    pub(super) fn expire(&mut self, second: u32, out: &mut Vec<Slip>) {
+    /// Takes out what has expired by `second`, about `most` of it.
+    pub(crate) fn expire(&mut self, second: u32, most: usize, out: &mut Vec<Slip>) {
         if self.earliest() > second {
             return;
         }
         let before = out.len();
         let mut earliest = u32::MAX;
         for block in &mut self.blocks {
+            if out.len() - before >= most {
+                // Whatever is left may expire at any time.
+                earliest = 0;
+                break;
+            }
             if block.earliest <= second {
                 block.take(|slip| slip.expires <= second, out);
                 block.earliest = block.slips.iter().map(|slip| slip.expires).min().unwrap_or(u32::MAX);
@@ -116,11 +129,15 @@ impl Line {
         }
         self.earliest = earliest;
         self.len -= out.len() - before;
+        while self.blocks.front().is_some_and(|block| block.slips.is_empty()) {
+            self.blocks.pop_front();
+            self.gone += 1;
+        }
     }
 
-    /// Takes out what is `wanted`, from block number `from` on, looking at about `budget` messages. Gives the number of
+    /// Takes out what is `wanted`, from block number `from` on, looking at about `budget` of them. Gives the number of
     /// the block to go on with, or `None` at the end.
-    pub(super) fn sift(
+    pub(crate) fn sift(
         &mut self,
         from: u64,
         budget: &mut usize,
