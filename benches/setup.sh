@@ -17,12 +17,15 @@ build() {
   (cd "$root" && cargo build --release --locked -p veilgate -p veilgate-simulators)
 }
 
-# The sink's and the gateway's process ids, stopped at the end.
+# The sink's, the gateway's and others' process ids, stopped at the end; others with what they started, also if they are halted.
 gateway_pid= sink_pid=
 others=()
 finish() {
   local pid
-  for pid in "${others[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${others[@]}"; do
+    pkill -KILL -P "$pid" || true
+    kill -KILL "$pid" 2>/dev/null || true
+  done
   [ -n "$gateway_pid" ] && kill "$gateway_pid" 2>/dev/null && wait "$gateway_pid" 2>/dev/null
   [ -n "$sink_pid" ] && kill "$sink_pid" 2>/dev/null && wait "$sink_pid" 2>/dev/null
   return 0
