@@ -54,6 +54,6 @@ peers:
     VEILGATE_PEERS=$PWD/target/peers tests/peers/install
     VEILGATE_PEERS=$PWD/target/peers tests/peers/run
 
-# 60 seconds of each fuzz target (needs cargo-fuzz).
+# 60 seconds of each fuzz target (needs cargo-fuzz); what it finds on its way is kept in fuzz/target/found.
 fuzz SECONDS="60":
-    for target in $(ls fuzz/fuzz_targets | sed 's/\.rs$//'); do (cd fuzz && cargo fuzz run --sanitizer none "$target" -- -max_total_time={{SECONDS}}); done
+    for target in $(ls fuzz/fuzz_targets | sed 's/\.rs$//'); do (cd fuzz && mkdir -p target/found/$target && cargo fuzz run --sanitizer none $target target/found/$target corpus/$target -- -max_total_time={{SECONDS}}) || exit; done
