@@ -14,7 +14,7 @@ pub(crate) struct Slip {
     pub(crate) id: MessageId,
     /// The second, from 1970, in which it has expired.
     pub(crate) expires: u32,
-    /// What it is found by, to the owner's mind.
+    /// What the line's owner finds it by.
     pub(crate) tag: u32,
 }
 
@@ -81,12 +81,15 @@ impl Line {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Slip> {
-        loop {
-            let block = self.blocks.front_mut()?;
-            if let Some(slip) = block.slips.pop_front() {
-                self.len -= 1;
-                return Some(slip);
-            }
+        self.drop_empty();
+        let slip = self.blocks.front_mut()?.slips.pop_front()?;
+        self.len -= 1;
+        Some(slip)
+    }
+
+    /// Lets empty blocks at the front go.
+    fn drop_empty(&mut self) {
+        while self.blocks.front().is_some_and(|block| block.slips.is_empty()) {
             self.blocks.pop_front();
             self.gone += 1;
         }
@@ -129,10 +132,7 @@ impl Line {
         }
         self.earliest = earliest;
         self.len -= out.len() - before;
-        while self.blocks.front().is_some_and(|block| block.slips.is_empty()) {
-            self.blocks.pop_front();
-            self.gone += 1;
-        }
+        self.drop_empty();
     }
 
     /// Takes out what is `wanted`, from block number `from` on, looking at about `budget` of them. Gives the number of

@@ -156,8 +156,8 @@ impl Book {
         let in_memory = !self.is_full() && low(self.live.len(), self.rules.max_in_memory);
         let room = |(channel, candidate): (&super::Channel, &Candidate)| {
             let holds = channel.queue.len();
-            let low = in_memory && candidate.is_usable() && low(holds, enough);
-            if low { enough.saturating_sub(holds) } else { 0 }
+            let takes_more = in_memory && candidate.is_usable() && low(holds, enough);
+            if takes_more { enough.saturating_sub(holds) } else { 0 }
         };
         self.channels.iter().zip(&self.routes.candidates).map(room).collect()
     }
