@@ -104,6 +104,12 @@ impl Policy {
         &self.tree
     }
 
+    /// Whether nothing of an enterprise may leave: it, or someone above it, is suspended or frozen.
+    #[must_use]
+    pub fn is_shut(&self, enterprise: &EnterpriseId) -> bool {
+        self.tree.shut(self.tree.chain(enterprise)).is_some()
+    }
+
     /// Whether a line carries what an enterprise sends for this purpose.
     #[must_use]
     pub fn carries(&self, line: &LineRules, enterprise: &EnterpriseId, category: Category) -> bool {

@@ -62,9 +62,10 @@ async fn a_message_that_waits_does_not_leave_once_its_tenant_is_suspended() {
     gateway.smsc(0).set_answers(vec!["throttle".parse().unwrap()]);
     shop.accepted(&to(&gateway.person(0).clone(), "waits")).await;
     put(&gateway, &[("tenants", "ent-1", enterprise(json!({"state": "suspended"})))]).await;
-    gateway.smsc(0).set_answers(Vec::new());
     assert_eq!(shop.receipt().await.state, Some(State::Rejected));
     assert_eq!(sent(&gateway), [""; 0]);
+    gateway.halt().await;
+    assert_eq!(cdrs(&gateway)[0]["reason"], "ACCOUNT_SUSPENDED");
     gateway.stop().await;
 }
 

@@ -8,7 +8,7 @@ use veilgate_names::{FinalState, MessageId, Reason, Service};
 use super::records::put_contact;
 use super::{FRESH, Flow, Outgoing};
 use crate::book::{Book, Uncarried};
-use crate::live::{Ended, Live, Moment};
+use crate::live::{Ended, Live, Moment, NOT_COUNTED};
 use crate::message::resolve;
 use crate::ruling::{Leave, ask_again};
 use crate::state::{Event, Phase};
@@ -134,12 +134,20 @@ impl Flow {
         }
         let number = Some(live.service_number);
         let refused = self.gate.registry.check(&live.authorization, Service::Sms, number, at.wall).err();
-        let suspended = || {
-            let suspended = self.gate.directory.load().is_suspended(live.authorization.enterprise());
-            suspended.then_some(Reason::AccountSuspended)
-        };
+        let suspended = || self.is_shut(live).then_some(Reason::AccountSuspended);
         let refused = refused.or_else(suspended).or_else(|| self.recount(live, at, turn).err());
         refused.map(|reason| (FinalState::Rejected, reason))
+    }
+
+    /// Whether nothing of a message's enterprise may leave any more. No rule is about the gateway's own messages.
+    fn is_shut(&self, live: &Live) -> bool {
+        let enterprise = live.authorization.enterprise();
+        let by_rule = || {
+            live.counted_on != NOT_COUNTED
+                && live.ruled.decision.policy != self.gate.policy.number()
+                && self.gate.policy.policy().is_shut(enterprise)
+        };
+        self.gate.directory.load().is_suspended(enterprise) || by_rule()
     }
 
     /// A message that waited over midnight is one of the new day's.
@@ -154,7 +162,7 @@ impl Flow {
     }
 
     /// Hands messages whose intent is durable to a link's encoder, in order. `send` says whether it was written;
-    /// what was not goes back to its queue. A revocation since the intent still stops it.
+    /// what was not goes back to its queue. A revocation or suspension since the intent still stops it.
     pub fn send(
         &self,
         link: LinkId,
@@ -170,10 +178,11 @@ impl Flow {
             if live.phase() != Phase::Intended {
                 continue;
             }
-            let revoked =
-                self.gate.registry.current(&live.authorization).is_revoked() || self.is_refused(live);
+            let is_stopped = self.gate.registry.current(&live.authorization).is_revoked()
+                || self.is_refused(live)
+                || self.is_shut(live);
             let sent = match (&live.contact, &live.body) {
-                (Some((contact, _)), Some(body)) if !revoked => {
+                (Some((contact, _)), Some(body)) if !is_stopped => {
                     let source = live.service_number.extended(live.extension).unwrap_or(live.service_number);
                     send(&Outgoing { id, contact, source, body, reports: live.registered_delivery })
                 }

@@ -1,6 +1,6 @@
 //! What goes wrong, and how it gets well again.
 
-use super::plan::{Fault, MS, SECOND};
+use super::plan::{By, Fault, MS, SECOND};
 use super::world::{Event, Peer, World};
 
 impl World {
@@ -22,6 +22,10 @@ impl World {
             }
             Fault::ClockStep { ms } => self.wall_step += ms,
             Fault::Revoke { person, enterprise } => self.revoke(person, enterprise),
+            Fault::Suspend { enterprise, by, lasting } => {
+                self.suspend(enterprise, by);
+                self.at(lasting, Event::Resume { enterprise });
+            }
             Fault::ChannelOff { channel, lasting } => {
                 self.switch(channel, false);
                 self.at(lasting, Event::ChannelOn { channel });
@@ -45,6 +49,9 @@ impl World {
         (self.store_full, self.store_fails, self.commit_slow) = (false, false, (0, 0));
         for wire in &mut self.wires {
             wire.stuck_until = 0;
+        }
+        for enterprise in 0..self.suspended.len() {
+            self.resume(enterprise);
         }
         for channel in 0..self.enabled.len() {
             self.switch(channel, true);
@@ -70,6 +77,21 @@ impl World {
                     self.at(MS, Event::Connect { start, channel, link });
                 }
             }
+        }
+    }
+
+    /// From now on nothing of an enterprise may leave.
+    fn suspend(&mut self, enterprise: usize, by: By) {
+        self.suspended[enterprise] = Some(by);
+        self.configure();
+        self.model.suspended(enterprise, true);
+    }
+
+    /// An enterprise is served again.
+    pub(crate) fn resume(&mut self, enterprise: usize) {
+        if self.suspended[enterprise].take().is_some() {
+            self.model.suspended(enterprise, false);
+            self.configure();
         }
     }
 

@@ -17,7 +17,7 @@ use veilgate_store::{Batch, Store, StoreError};
 use super::model::Note;
 use super::north::NorthEnd;
 use super::people;
-use super::plan::{Fault, MS, SECOND};
+use super::plan::{By, Fault, MS, SECOND};
 use super::south::SouthEnd;
 use super::world::{Event, Peer, World};
 
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    /// Channels as they are switched now.
+    /// Channels as they are switched now, and enterprises as they are suspended.
     pub(crate) fn configure(&mut self) {
         let Some(flow) = self.flow() else { return };
         let channels: Vec<_> = (0..self.enabled.len())
@@ -138,7 +138,13 @@ impl World {
             .collect();
         let accounts = people::ACCOUNTS.map(|name| (AccountId::parse(name).unwrap(), 1000));
         let mut outcomes = Outcomes::default();
-        flow.configure(&channels, &accounts, people::directory(self.plan.only), &mut outcomes);
+        let by = |by| [0, 1].map(|enterprise| self.suspended[enterprise] == Some(by));
+        let directory = people::directory(self.plan.only, by(By::Configuration));
+        flow.configure(&channels, &accounts, directory, &mut outcomes);
+        self.policies += 1;
+        let engine = &flow.gate().policy;
+        engine.replace(people::policy(by(By::Rule), engine.state(), self.policies));
+        flow.take_over_lines(&mut outcomes);
         self.dispatch(outcomes);
     }
 

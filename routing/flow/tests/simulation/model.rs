@@ -97,6 +97,7 @@ pub(crate) struct Model {
     done: BTreeSet<MessageId>,
     revoked: BTreeSet<(usize, usize)>,
     opted_out: BTreeMap<(usize, usize), u64>,
+    suspended: BTreeSet<usize>,
     crashes: u32,
     store_failures: u32,
     failed_commits: u32,
@@ -128,6 +129,7 @@ impl Model {
             done: BTreeSet::new(),
             revoked: BTreeSet::new(),
             opted_out: BTreeMap::new(),
+            suspended: BTreeSet::new(),
             crashes: 0,
             store_failures: 0,
             failed_commits: 0,
@@ -249,6 +251,7 @@ impl Model {
         assert!(!self.revoked.contains(&whose), "m{number} leaves after its consent was ended");
         let refused = self.opted_out.get(&whose).is_some_and(|since| *since < now);
         assert!(!refused, "m{number} leaves after the person refused");
+        assert!(!self.suspended.contains(&whose.1), "m{number} leaves while its enterprise is suspended");
         for earlier in &fate.sendings {
             match earlier.answer {
                 Some(_) if earlier.may_be_repeated() => {}
@@ -317,6 +320,14 @@ impl Model {
             Note::Revoked { person, enterprise } => {
                 self.revoked.insert((person, enterprise));
             }
+        }
+    }
+
+    pub(crate) fn suspended(&mut self, enterprise: usize, is_suspended: bool) {
+        if is_suspended {
+            self.suspended.insert(enterprise);
+        } else {
+            self.suspended.remove(&enterprise);
         }
     }
 

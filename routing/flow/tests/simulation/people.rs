@@ -13,11 +13,11 @@ use veilgate_flow::{
 };
 use veilgate_identity::{Class, Config, Identity, KeyRing, import};
 use veilgate_names::{
-    AccountId, AsOf, AuthorizationId, ChannelId, EncryptedDeviceId, EnterpriseId, KeyId, PlatformId,
-    Pseudonym, Service, ServiceNumber, Timestamp,
+    AccountId, AsOf, AuthorizationId, ChannelId, EncryptedDeviceId, EnterpriseId, Gazetteer, KeyId, ObjectId,
+    PlatformId, Pseudonym, Service, ServiceNumber, Timestamp,
 };
 use veilgate_notary::{Authorization, Limits, Spelled};
-use veilgate_policy::Engine;
+use veilgate_policy::{Engine, Kind, Object, Objects, Policy, State};
 use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 
@@ -176,7 +176,7 @@ fn route_to(channel: usize) -> RouteRules {
 }
 
 /// Numbers and where replies go. `only`: the channel that the second enterprise is held to.
-pub(crate) fn directory(only: Option<usize>) -> Directory {
+pub(crate) fn directory(only: Option<usize>, suspended: [bool; 2]) -> Directory {
     let enterprise = |name: &str| EnterpriseId::parse(name).unwrap();
     let platform = PlatformId::parse(PLATFORM).unwrap();
     let numbers = [0, 1].map(|index| NumberRules {
@@ -187,9 +187,10 @@ pub(crate) fn directory(only: Option<usize>) -> Directory {
         ordered: false,
     });
     let [notary, shop_a, shop_b] = ACCOUNTS.map(|name| AccountId::parse(name).unwrap());
+    let suspended = [0, 1].into_iter().filter(|index| suspended[*index]);
     Directory::new(
         numbers.into(),
-        Vec::new(),
+        suspended.map(|index| enterprise(ENTERPRISES[index])).collect(),
         vec![(platform.clone(), profile())],
         vec![(platform, notary)],
         vec![(enterprise(ENTERPRISES[0]), shop_a), (enterprise(ENTERPRISES[1]), shop_b)],
@@ -216,4 +217,16 @@ pub(crate) fn rules(resident: usize) -> FlowRules {
 /// An engine without rules.
 pub(crate) fn rulebook() -> Arc<Engine> {
     Arc::new(Engine::without_rules([5; 16]).unwrap())
+}
+
+/// The policy of a number, with no rule but for enterprises that are suspended.
+pub(crate) fn policy(suspended: [bool; 2], state: &State, number: u64) -> Policy {
+    let mut objects = Objects::default();
+    for index in [0, 1].into_iter().filter(|index| suspended[*index]) {
+        let id = ObjectId::parse(ENTERPRISES[index]).unwrap();
+        let tenant = br#"{"level":"enterprise","parent":"carrier","state":"suspended"}"#;
+        let tenant = Object::parse(Kind::Tenant, &id, tenant).unwrap();
+        objects.put(id, tenant);
+    }
+    Policy::compile(&objects, &Gazetteer::default(), state, number, None).unwrap()
 }

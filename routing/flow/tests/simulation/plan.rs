@@ -83,6 +83,13 @@ pub(crate) struct Questions {
     pub(crate) replace: u64,
 }
 
+/// Where staff suspend an enterprise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Rule,
+    Configuration,
+}
+
 /// What goes wrong, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -102,6 +109,8 @@ pub(crate) enum Fault {
     ClockStep { ms: i64 },
     /// Staff end a consent.
     Revoke { person: usize, enterprise: usize },
+    /// Staff suspend an enterprise for so long.
+    Suspend { enterprise: usize, by: By, lasting: u64 },
     /// Staff switch a channel off, and on again after so long.
     ChannelOff { channel: usize, lasting: u64 },
     /// The store is full for so long.
@@ -256,7 +265,7 @@ fn intention(chance: &mut Chance) -> Intention {
 
 fn faults(channels: usize, chance: &mut Chance) -> Vec<(u64, Fault)> {
     let mut faults = Vec::new();
-    for kind in 0..12 {
+    for kind in 0..13 {
         // Most runs know few kinds, some know many.
         if !chance.percent(22) {
             continue;
@@ -285,6 +294,10 @@ fn fault(kind: u32, channels: usize, chance: &mut Chance) -> Fault {
         8 => Fault::ChannelOff { channel: chance.index(channels), lasting: long(chance) },
         9 => Fault::StoreFull { lasting: long(chance) },
         10 => Fault::StoreFails,
+        11 => {
+            let by = if chance.percent(50) { By::Rule } else { By::Configuration };
+            Fault::Suspend { enterprise: chance.index(2), by, lasting: long(chance) }
+        }
         _ => Fault::StoreSlow { each: chance.between(10 * MS, 400 * MS) },
     }
 }

@@ -13,7 +13,7 @@ use super::esme::{Esme, EsmePeer};
 use super::gateway::Gateway;
 use super::model::Model;
 use super::people;
-use super::plan::{BUSY, Chance, Fault, MS, Plan, SECOND};
+use super::plan::{BUSY, By, Chance, Fault, MS, Plan, SECOND};
 use super::smsc::{Smsc, SmscPeer};
 
 /// A peer's socket takes so many octets that it has not read.
@@ -41,6 +41,7 @@ pub(crate) enum Event {
     Due { channel: usize, due: usize },
     Fault(Fault),
     ChannelOn { channel: usize },
+    Resume { enterprise: usize },
     StoreWell,
     Calm,
 }
@@ -106,6 +107,9 @@ pub(crate) struct World {
     pub(crate) gateway: Option<Gateway>,
     pub(crate) start: u32,
     pub(crate) enabled: Vec<bool>,
+    pub(crate) suspended: [Option<By>; 2],
+    /// Policies so far.
+    pub(crate) policies: u64,
     pub(crate) wires: Vec<Wire>,
     pub(crate) smscs: Vec<Smsc>,
     pub(crate) esmes: Vec<Esme>,
@@ -144,6 +148,8 @@ impl World {
             gateway: None,
             start: 0,
             enabled: vec![true; channels],
+            suspended: [None; 2],
+            policies: 0,
             wires: Vec::new(),
             smscs: (0..channels).map(Smsc::new).collect(),
             esmes: plan.binds.iter().map(|_| Esme::default()).collect(),
@@ -210,6 +216,7 @@ impl World {
             Event::Due { channel, due } => self.due(channel, due),
             Event::Fault(fault) => self.fault(fault),
             Event::ChannelOn { channel } => self.switch(channel, true),
+            Event::Resume { enterprise } => self.resume(enterprise),
             Event::StoreWell => (self.store_full, self.commit_slow) = (false, (0, 0)),
             Event::Calm => self.become_calm(),
             Event::Run { .. }
