@@ -1,6 +1,6 @@
 //! A policy: a set of objects in the form in which they are asked. It never changes; another takes its place whole.
 
-use veilgate_names::{Category, EnterpriseId, Gazetteer};
+use veilgate_names::{Category, EnterpriseId, Gazetteer, Reason, Service, ServiceNumber};
 
 use crate::contacts::Limits;
 use crate::content::Content;
@@ -104,10 +104,14 @@ impl Policy {
         &self.tree
     }
 
-    /// Whether nothing of an enterprise may leave: it, or someone above it, is suspended or frozen.
+    /// Why nothing of an enterprise may leave from a number, whatever it is: it or someone above it is suspended or frozen,
+    /// or the number is locked or no longer for it.
     #[must_use]
-    pub fn is_shut(&self, enterprise: &EnterpriseId) -> bool {
-        self.tree.shut(self.tree.chain(enterprise)).is_some()
+    pub fn bars(&self, enterprise: &EnterpriseId, number: ServiceNumber, service: Service) -> Option<Reason> {
+        let chain = self.tree.chain(enterprise);
+        let by_tenant = self.tree.shut(chain).map(|(reason, _)| reason);
+        let by_number = || self.numbers.check(number, chain, service, Direction::Outbound, None).err();
+        by_tenant.or_else(|| by_number().map(|(reason, _)| reason))
     }
 
     /// Whether a line carries what an enterprise sends for this purpose.

@@ -134,20 +134,21 @@ impl Flow {
         }
         let number = Some(live.service_number);
         let refused = self.gate.registry.check(&live.authorization, Service::Sms, number, at.wall).err();
-        let suspended = || self.is_shut(live).then_some(Reason::AccountSuspended);
-        let refused = refused.or_else(suspended).or_else(|| self.recount(live, at, turn).err());
+        let refused = refused.or_else(|| self.barred(live)).or_else(|| self.recount(live, at, turn).err());
         refused.map(|reason| (FinalState::Rejected, reason))
     }
 
-    /// Whether nothing of a message's enterprise may leave any more. No rule is about the gateway's own messages.
-    fn is_shut(&self, live: &Live) -> bool {
+    /// Why nothing may leave any more that its enterprise sends from its number. No rule is about the gateway's own messages.
+    fn barred(&self, live: &Live) -> Option<Reason> {
         let enterprise = live.authorization.enterprise();
-        let by_rule = || {
-            live.counted_on != NOT_COUNTED
-                && live.ruled.decision.policy != self.gate.policy.number()
-                && self.gate.policy.policy().is_shut(enterprise)
-        };
-        self.gate.directory.load().is_suspended(enterprise) || by_rule()
+        if self.gate.directory.load().is_suspended(enterprise) {
+            return Some(Reason::AccountSuspended);
+        }
+        let engine = &self.gate.policy;
+        if live.counted_on == NOT_COUNTED || live.ruled.decision.policy == engine.number() {
+            return None;
+        }
+        engine.policy().bars(enterprise, live.service_number, Service::Sms)
     }
 
     /// A message that waited over midnight is one of the new day's.
@@ -162,7 +163,8 @@ impl Flow {
     }
 
     /// Hands messages whose intent is durable to a link's encoder, in order. `send` says whether it was written;
-    /// what was not goes back to its queue. A revocation or suspension since the intent still stops it.
+    /// what was not goes back to its queue. A revocation, a suspension or a locked number
+    /// since the intent still stops it.
     pub fn send(
         &self,
         link: LinkId,
@@ -180,7 +182,7 @@ impl Flow {
             }
             let is_stopped = self.gate.registry.current(&live.authorization).is_revoked()
                 || self.is_refused(live)
-                || self.is_shut(live);
+                || self.barred(live).is_some();
             let sent = match (&live.contact, &live.body) {
                 (Some((contact, _)), Some(body)) if !is_stopped => {
                     let source = live.service_number.extended(live.extension).unwrap_or(live.service_number);

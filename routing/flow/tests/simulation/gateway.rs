@@ -17,7 +17,7 @@ use veilgate_store::{Batch, Store, StoreError};
 use super::model::Note;
 use super::north::NorthEnd;
 use super::people;
-use super::plan::{By, Fault, MS, SECOND};
+use super::plan::{Fault, MS, SECOND};
 use super::south::SouthEnd;
 use super::world::{Event, Peer, World};
 
@@ -138,12 +138,11 @@ impl World {
             .collect();
         let accounts = people::ACCOUNTS.map(|name| (AccountId::parse(name).unwrap(), 1000));
         let mut outcomes = Outcomes::default();
-        let by = |by| [0, 1].map(|enterprise| self.suspended[enterprise] == Some(by));
-        let directory = people::directory(self.plan.only, by(By::Configuration));
+        let directory = people::directory(self.plan.only, self.suspended);
         flow.configure(&channels, &accounts, directory, &mut outcomes);
         self.policies += 1;
         let engine = &flow.gate().policy;
-        engine.replace(people::policy(by(By::Rule), engine.state(), self.policies));
+        engine.replace(people::policy(self.suspended, engine.state(), self.policies));
         flow.take_over_lines(&mut outcomes);
         self.dispatch(outcomes);
     }

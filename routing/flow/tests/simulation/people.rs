@@ -21,6 +21,8 @@ use veilgate_policy::{Engine, Kind, Object, Objects, Policy, State};
 use veilgate_smpp::text::encoding::DefaultAlphabet;
 use veilgate_smpp::text::receipt::IdFormat;
 
+use super::plan::By;
+
 #[path = "../../../identity/tests/feed/mod.rs"]
 mod feed;
 
@@ -176,7 +178,7 @@ fn route_to(channel: usize) -> RouteRules {
 }
 
 /// Numbers and where replies go. `only`: the channel that the second enterprise is held to.
-pub(crate) fn directory(only: Option<usize>, suspended: [bool; 2]) -> Directory {
+pub(crate) fn directory(only: Option<usize>, suspended: [Option<By>; 2]) -> Directory {
     let enterprise = |name: &str| EnterpriseId::parse(name).unwrap();
     let platform = PlatformId::parse(PLATFORM).unwrap();
     let numbers = [0, 1].map(|index| NumberRules {
@@ -187,7 +189,7 @@ pub(crate) fn directory(only: Option<usize>, suspended: [bool; 2]) -> Directory 
         ordered: false,
     });
     let [notary, shop_a, shop_b] = ACCOUNTS.map(|name| AccountId::parse(name).unwrap());
-    let suspended = [0, 1].into_iter().filter(|index| suspended[*index]);
+    let suspended = [0, 1].into_iter().filter(|index| suspended[*index] == Some(By::Configuration));
     Directory::new(
         numbers.into(),
         suspended.map(|index| enterprise(ENTERPRISES[index])).collect(),
@@ -219,14 +221,28 @@ pub(crate) fn rulebook() -> Arc<Engine> {
     Arc::new(Engine::without_rules([5; 16]).unwrap())
 }
 
-/// The policy of a number, with no rule but for enterprises that are suspended.
-pub(crate) fn policy(suspended: [bool; 2], state: &State, number: u64) -> Policy {
+/// The policy of this number, with no rule but what suspends enterprises and locks their numbers.
+pub(crate) fn policy(suspended: [Option<By>; 2], state: &State, number: u64) -> Policy {
     let mut objects = Objects::default();
-    for index in [0, 1].into_iter().filter(|index| suspended[*index]) {
-        let id = ObjectId::parse(ENTERPRISES[index]).unwrap();
-        let tenant = br#"{"level":"enterprise","parent":"carrier","state":"suspended"}"#;
-        let tenant = Object::parse(Kind::Tenant, &id, tenant).unwrap();
-        objects.put(id, tenant);
+    for (index, enterprise) in ENTERPRISES.into_iter().enumerate() {
+        let (kind, object) = match suspended[index] {
+            Some(By::Tenant) => {
+                (Kind::Tenant, r#"{"level":"enterprise","parent":"carrier","state":"suspended"}"#.to_owned())
+            }
+            Some(By::Number) => {
+                let digits = NUMBERS[index];
+                (
+                    Kind::Number,
+                    format!(
+                        r#"{{"digits":"{digits}","owner":"carrier","state":"locked","inbound_anchored":true}}"#
+                    ),
+                )
+            }
+            Some(By::Configuration) | None => continue,
+        };
+        let id = ObjectId::parse(enterprise).unwrap();
+        let object = Object::parse(kind, &id, object.as_bytes()).unwrap();
+        objects.put(id, object);
     }
     Policy::compile(&objects, &Gazetteer::default(), state, number, None).unwrap()
 }

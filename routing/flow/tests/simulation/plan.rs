@@ -83,10 +83,11 @@ pub(crate) struct Questions {
     pub(crate) replace: u64,
 }
 
-/// Where staff suspend an enterprise.
+/// How staff suspend an enterprise: as a tenant, by its number, or in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
-    Rule,
+    Tenant,
+    Number,
     Configuration,
 }
 
@@ -295,7 +296,7 @@ fn fault(kind: u32, channels: usize, chance: &mut Chance) -> Fault {
         9 => Fault::StoreFull { lasting: long(chance) },
         10 => Fault::StoreFails,
         11 => {
-            let by = if chance.percent(50) { By::Rule } else { By::Configuration };
+            let by = [By::Tenant, By::Number, By::Configuration][chance.index(3)];
             Fault::Suspend { enterprise: chance.index(2), by, lasting: long(chance) }
         }
         _ => Fault::StoreSlow { each: chance.between(10 * MS, 400 * MS) },
