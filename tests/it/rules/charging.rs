@@ -69,6 +69,31 @@ async fn a_message_that_waits_does_not_leave_once_its_tenant_is_suspended() {
     gateway.stop().await;
 }
 
+/// The rules judge a text when it is whole, and are not asked again about its parts: but these do not leave either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_a_text_does_not_leave_once_nothing_of_its_sender_may() {
+    let active = ("tenants", "ent-1", enterprise(json!({})));
+    let suspended = ("tenants", "ent-1", enterprise(json!({"state": "suspended"})));
+    let locked = super::with(number_for("notice"), json!({"state": "locked"}));
+    for (change, reason) in [(suspended, "ACCOUNT_SUSPENDED"), (("numbers", "shop", locked), "CLI_FORBIDDEN")]
+    {
+        let config = "flow = { throttle_backoff_min = \"50ms\" }";
+        let mut gateway = Plan::new().registered().config(config).start().await;
+        put(&gateway, &[active.clone(), ("numbers", "shop", number_for("notice"))]).await;
+        let mut shop = gateway.bind("shop").await;
+        let answers = ["ok; limit=1", "throttle"].map(|rule| rule.parse().unwrap());
+        gateway.smsc(0).set_answers(answers.into());
+        shop.accepted(&to(&gateway.person(0).clone(), &"字".repeat(150))).await;
+        gateway.until("one part is out", |gateway| sent(gateway).len() == 1).await;
+        put(&gateway, &[change]).await;
+        assert_eq!(shop.receipt().await.state, Some(State::Rejected));
+        assert_eq!(sent(&gateway).len(), 1);
+        gateway.halt().await;
+        assert_eq!(cdrs(&gateway)[0]["reason"], reason);
+        gateway.stop().await;
+    }
+}
+
 async fn pay_in(gateway: &Gateway, reference: &str, millis: u64) {
     let asked = PaymentAsked {
         tenant: ObjectId::parse("ent-1").unwrap(),

@@ -145,7 +145,8 @@ impl Flow {
             return Some(Reason::AccountSuspended);
         }
         let engine = &self.gate.policy;
-        if live.counted_on == NOT_COUNTED || live.ruled.decision.policy == engine.number() {
+        let is_ours = live.counted_on == NOT_COUNTED && !live.is_part();
+        if is_ours || live.ruled.decision.policy == engine.number() {
             return None;
         }
         engine.policy().bars(enterprise, live.service_number, Service::Sms)
