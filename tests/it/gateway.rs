@@ -35,6 +35,9 @@ pub(crate) const PASSWORD: &str = "test-pwd";
 pub(crate) const SHOP_NUMBER: &str = "10690001";
 /// The service number of `ent-2`, whose account is `rival`.
 pub(crate) const RIVAL_NUMBER: &str = "10690002";
+/// The segment of everybody's number. No operator has it, and it is without zeros: numbers with many of them were found by
+/// accident, as nibbles, in the lengths and counters of binary files.
+pub(crate) const SEGMENT: &str = "1995468";
 /// The key of the encrypted device IDs, `k1`.
 pub(crate) const EDI_KEY: &str = "00112233445566778899aabbccddeeff";
 /// How long any single thing may take on a busy machine.
@@ -613,7 +616,7 @@ fn generate_feed(directory: &Path, subscribers: u64) {
         subscribers,
         directory: directory.to_owned(),
         edi_key: EDI_KEY.to_owned(),
-        range: "19900005".to_owned(),
+        range: format!("{SEGMENT}8"),
         enterprises: vec!["ent-1".to_owned(), "ent-2".to_owned()],
         service_numbers: vec![SHOP_NUMBER.to_owned(), RIVAL_NUMBER.to_owned()],
         ..FeedOptions::default()

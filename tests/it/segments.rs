@@ -50,7 +50,7 @@ async fn tables_are_taken_whole_and_kept() {
     let status = gateway.status().await.places;
     assert_eq!((&status.segments, status.portability.rows), (&shipped, 0), "nothing changed");
 
-    let path = file(&gateway, "segments.csv", &format!("{SEGMENTS}1990000,1990009,四川,成都,028,移动\n"));
+    let path = file(&gateway, "segments.csv", &format!("{SEGMENTS}1995460,1995469,四川,成都,028,移动\n"));
     let segments = taken(&gateway, Request::SegmentsImport { path }).await;
     let path = file(&gateway, "ported.csv", &format!("{PORTED}{},联通\n", gateway.person(0).number));
     let ported = taken(&gateway, Request::PortabilityImport { path }).await;

@@ -6,7 +6,7 @@ use veilgate_simulators::message::Message;
 use veilgate_simulators::smsc::{Event, ReceiptOptions, Running, Simulator, SmscOptions};
 
 use super::*;
-use crate::gateway::Person;
+use crate::gateway::{Person, SEGMENT};
 use crate::replies::{code, ucs2};
 use crate::spellings::Scanner;
 
@@ -45,8 +45,15 @@ async fn what_the_smsc_was_told_is_taken_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let feed = folder.path().join("feed");
     let edi_key = EDI_KEY.to_owned();
-    generate(&FeedOptions { subscribers: 4, directory: feed.clone(), edi_key, ..FeedOptions::default() })
-        .unwrap();
+    let range = format!("{SEGMENT}8");
+    generate(&FeedOptions {
+        subscribers: 4,
+        directory: feed.clone(),
+        edi_key,
+        range,
+        ..FeedOptions::default()
+    })
+    .unwrap();
     let person = Person::read(&feed).remove(1);
     let receipts = ReceiptOptions { when: ReceiptWhen::None, ..ReceiptOptions::default() };
     let smsc = Simulator::start(SmscOptions { receipts, ..SmscOptions::default() }).await.unwrap();

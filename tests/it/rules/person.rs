@@ -8,7 +8,7 @@ use veilgate_names::{AuthorizationId, ObjectId};
 use veilgate_simulators::receipt::State;
 
 use super::{delete, enterprise, put, refused, sent, to};
-use crate::gateway::{Gateway, Person, Plan, RIVAL_NUMBER};
+use crate::gateway::{Gateway, Person, Plan, RIVAL_NUMBER, SEGMENT};
 
 /// What an enterprise hears of all that would tell something about the person.
 const ENTERPRISE: (u32, &str) = (0x406, "4000");
@@ -91,8 +91,10 @@ async fn who_comes_on_a_list_while_a_message_waits_does_not_get_it() {
 async fn a_region_that_is_denied_is_not_contacted() {
     let mut gateway = Plan::new().registered().start().await;
     let path = gateway.folder().join("segments.csv");
-    let table = "first,last,province,city,area_code,operator\n1990000,1990000,四川,成都,028,移动\n";
-    std::fs::write(&path, table).unwrap();
+    let table = |place: &str| {
+        format!("first,last,province,city,area_code,operator\n{SEGMENT},{SEGMENT},{place},移动\n")
+    };
+    std::fs::write(&path, table("四川,成都,028")).unwrap();
     let answer = gateway.ops(Request::SegmentsImport { path }).await;
     assert!(!matches!(answer, Response::Refused(_)), "{answer:?}");
     let (notary, shop) = (gateway.bind("notary").await, gateway.bind("shop").await);
@@ -105,9 +107,8 @@ async fn a_region_that_is_denied_is_not_contacted() {
     put(&gateway, &[("region-rules", "all", json!({"deny": [{"province": "四川"}]}))]).await;
     assert_eq!(heard(&refused(&gateway, &notary, &to(&person, "not there")).await), (0x40E, "5006"));
     assert_eq!(heard(&refused(&gateway, &shop, &to(&person, "not there")).await), ENTERPRISE);
-    let elsewhere = "first,last,province,city,area_code,operator\n1990000,1990000,北京,北京,010,移动\n";
     let path = gateway.folder().join("segments.csv");
-    std::fs::write(&path, elsewhere).unwrap();
+    std::fs::write(&path, table("北京,北京,010")).unwrap();
     gateway.ops(Request::SegmentsImport { path }).await;
     shop.accepted(&to(&person, "moved by a newer table")).await;
     gateway.stop().await;
