@@ -165,6 +165,8 @@ pub(crate) fn load_options(north: SocketAddr, feed: &Path, ack_log: PathBuf) -> 
         drain: PATIENCE,
         reconnect: true,
         reconnect_for: PATIENCE,
+        // As many are sent as the count says, however long the gateway is away meanwhile.
+        duration: None,
         ack_log: Some(ack_log),
         ..base
     }
@@ -206,8 +208,12 @@ pub(crate) async fn kill_and_count(changed: impl Fn(String) -> String) {
         if tokio::time::timeout(PATIENCE, enough).await.is_err() {
             let acked = fs::read_to_string(&acks).unwrap_or_default().matches("A ").count();
             let log = fs::read_to_string(folder.path().join("veilgate.log")).unwrap_or_default();
-            let ended = running.is_finished();
-            panic!("round {round}: {acked} of {seen} taken, load ended: {ended}, so the gateway:\n{log}");
+            let load = if running.is_finished() {
+                running.await.unwrap().unwrap().text()
+            } else {
+                "runs".to_owned()
+            };
+            panic!("round {round}: {acked} of {seen} taken; the load: {load}\nthe gateway:\n{log}");
         }
         process.kill_and_restart().await;
     }
