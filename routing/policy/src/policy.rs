@@ -109,9 +109,8 @@ impl Policy {
     #[must_use]
     pub fn bars(&self, enterprise: &EnterpriseId, number: ServiceNumber, service: Service) -> Option<Reason> {
         let chain = self.tree.chain(enterprise);
-        let by_tenant = self.tree.shut(chain).map(|(reason, _)| reason);
         let by_number = || self.numbers.check(number, chain, service, Direction::Outbound, None).err();
-        by_tenant.or_else(|| by_number().map(|(reason, _)| reason))
+        self.tree.shut(chain).or_else(by_number).map(|(reason, _)| reason)
     }
 
     /// Whether a line carries what an enterprise sends for this purpose.

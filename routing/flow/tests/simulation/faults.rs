@@ -50,7 +50,7 @@ impl World {
         for wire in &mut self.wires {
             wire.stuck_until = 0;
         }
-        for enterprise in 0..self.suspended.len() {
+        for enterprise in 0..self.model.suspended.len() {
             self.resume(enterprise);
         }
         for channel in 0..self.enabled.len() {
@@ -82,15 +82,13 @@ impl World {
 
     /// From now on nothing of an enterprise may leave.
     fn suspend(&mut self, enterprise: usize, by: By) {
-        self.suspended[enterprise] = Some(by);
+        self.model.suspended[enterprise] = Some(by);
         self.configure();
-        self.model.suspended(enterprise, true);
     }
 
     /// An enterprise is served again.
     pub(crate) fn resume(&mut self, enterprise: usize) {
-        if self.suspended[enterprise].take().is_some() {
-            self.model.suspended(enterprise, false);
+        if self.model.suspended[enterprise].take().is_some() {
             self.configure();
         }
     }

@@ -138,11 +138,11 @@ impl World {
             .collect();
         let accounts = people::ACCOUNTS.map(|name| (AccountId::parse(name).unwrap(), 1000));
         let mut outcomes = Outcomes::default();
-        let directory = people::directory(self.plan.only, self.suspended);
+        let directory = people::directory(self.plan.only, self.model.suspended);
         flow.configure(&channels, &accounts, directory, &mut outcomes);
         self.policies += 1;
         let engine = &flow.gate().policy;
-        engine.replace(people::policy(self.suspended, engine.state(), self.policies));
+        engine.replace(people::policy(self.model.suspended, engine.state(), self.policies));
         flow.take_over_lines(&mut outcomes);
         self.dispatch(outcomes);
     }

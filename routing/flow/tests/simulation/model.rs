@@ -10,7 +10,7 @@ use veilgate_store::{Space, Store};
 
 use super::pdu;
 use super::people;
-use super::plan::{Fault, MS, Plan, SECOND};
+use super::plan::{By, Fault, MS, Plan, SECOND};
 use super::smsc::What;
 use super::world::{Trace, World};
 
@@ -97,7 +97,8 @@ pub(crate) struct Model {
     done: BTreeSet<MessageId>,
     revoked: BTreeSet<(usize, usize)>,
     opted_out: BTreeMap<(usize, usize), u64>,
-    suspended: BTreeSet<usize>,
+    /// Enterprises that are suspended now.
+    pub(crate) suspended: [Option<By>; 2],
     crashes: u32,
     store_failures: u32,
     failed_commits: u32,
@@ -129,7 +130,7 @@ impl Model {
             done: BTreeSet::new(),
             revoked: BTreeSet::new(),
             opted_out: BTreeMap::new(),
-            suspended: BTreeSet::new(),
+            suspended: [None; 2],
             crashes: 0,
             store_failures: 0,
             failed_commits: 0,
@@ -251,7 +252,7 @@ impl Model {
         assert!(!self.revoked.contains(&whose), "m{number} leaves after its consent was ended");
         let refused = self.opted_out.get(&whose).is_some_and(|since| *since < now);
         assert!(!refused, "m{number} leaves after the person refused");
-        assert!(!self.suspended.contains(&whose.1), "m{number} leaves while its enterprise is suspended");
+        assert!(self.suspended[whose.1].is_none(), "m{number} leaves while its enterprise is suspended");
         for earlier in &fate.sendings {
             match earlier.answer {
                 Some(_) if earlier.may_be_repeated() => {}
@@ -320,14 +321,6 @@ impl Model {
             Note::Revoked { person, enterprise } => {
                 self.revoked.insert((person, enterprise));
             }
-        }
-    }
-
-    pub(crate) fn suspended(&mut self, enterprise: usize, is_suspended: bool) {
-        if is_suspended {
-            self.suspended.insert(enterprise);
-        } else {
-            self.suspended.remove(&enterprise);
         }
     }
 

@@ -13,7 +13,7 @@ use super::esme::{Esme, EsmePeer};
 use super::gateway::Gateway;
 use super::model::Model;
 use super::people;
-use super::plan::{BUSY, By, Chance, Fault, MS, Plan, SECOND};
+use super::plan::{BUSY, Chance, Fault, MS, Plan, SECOND};
 use super::smsc::{Smsc, SmscPeer};
 
 /// A peer's socket takes so many octets that it has not read.
@@ -107,7 +107,6 @@ pub(crate) struct World {
     pub(crate) gateway: Option<Gateway>,
     pub(crate) start: u32,
     pub(crate) enabled: Vec<bool>,
-    pub(crate) suspended: [Option<By>; 2],
     /// Policies so far.
     pub(crate) policies: u64,
     pub(crate) wires: Vec<Wire>,
@@ -148,7 +147,6 @@ impl World {
             gateway: None,
             start: 0,
             enabled: vec![true; channels],
-            suspended: [None; 2],
             policies: 0,
             wires: Vec::new(),
             smscs: (0..channels).map(Smsc::new).collect(),
